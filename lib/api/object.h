@@ -91,7 +91,7 @@ void api_label_set(Meta__V1__ObjectMeta *meta, const char *key, const char *valu
 const char *api_annotation(const Meta__V1__ObjectMeta *meta, const char *key);
 void api_annotation_set(Meta__V1__ObjectMeta *meta, const char *key, const char *value);
 
-/* Time fields. */
+/* Time fields. A Time keeps whole seconds and a MicroTime whole microseconds, as in Kubernetes; more is cut off. */
 Meta__V1__Time *api_time_new(gint64 ns);
 Meta__V1__MicroTime *api_micro_time_new(gint64 ns);
 gint64 api_time_ns(const Meta__V1__Time *time); /* 0 for NULL */

@@ -33,8 +33,10 @@ certificates_up()
     "$certs" ca "$pki" ca cleat-ca
     "$certs" ca "$pki" etcd-ca cleat-etcd-ca # its own: whoever it vouches for reads and writes everything
     "$certs" issue "$pki" etcd-ca etcd-client /CN=cleat-server client
+    # An etcd member checks that a peer comes from an address in the peer's certificate, and connections leave the
+    # control plane's namespace from its first address, which is the first server's.
     for ((i = 1; i <= etcd; i++)); do
-        "$certs" issue "$pki" etcd-ca "etcd-$i" "/CN=etcd-$i" peer "$(etcd_address "$i")" localhost
+        "$certs" issue "$pki" etcd-ca "etcd-$i" "/CN=etcd-$i" peer "$(etcd_address "$i")" "$(server_address 1)" localhost
     done
     for ((i = 1; i <= servers; i++)); do
         "$certs" issue "$pki" ca "server-$i" /CN=cleat-server server localhost 127.0.0.1 "$(server_address "$i")" \

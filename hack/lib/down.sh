@@ -96,6 +96,7 @@ remove_mounts()
 
 cluster_down()
 {
+    stop_grace=2 # nothing of it is needed again
     stop_all
     kill_leftovers
     remove_mounts "$run" "$state"

@@ -66,13 +66,15 @@ start_supervised()
     last_log=
 }
 
+stop_grace=15 # seconds from SIGTERM to SIGKILL
+
 # stop_record RECORD: the supervisor first, or it would start the process again.
 stop_record()
 {
     local file pid begin rest
     for file in "$1.supervisor" "$1"; do
         if { read -r pid begin rest <"$file"; } 2>/dev/null; then
-            end_process 15 "$pid" "$begin"
+            end_process "$stop_grace" "$pid" "$begin"
         fi
         rm -f "$file"
     done

@@ -24,7 +24,7 @@ Meta__V1__Quantity *api_quantity_new(ApiQuantity quantity);
 ApiQuantity api_quantity_add(ApiQuantity a, ApiQuantity b);
 ApiQuantity api_quantity_sub(ApiQuantity a, ApiQuantity b);
 int api_quantity_cmp(ApiQuantity a, ApiQuantity b);
-/* In units and in thousandths, rounded up, saturating at the ends of int64. */
+/* In units and in thousandths, rounded up (negative ones down: away from zero), saturating at the ends of int64. */
 gint64 api_quantity_value(ApiQuantity quantity);
 gint64 api_quantity_milli(ApiQuantity quantity);
 ApiQuantity api_quantity_from_value(gint64 value, ApiQuantityFormat format);

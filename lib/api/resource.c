@@ -7,6 +7,7 @@
 #include "cleat/coordination/v1/coordination.pb-c.h"
 #include "cleat/core/v1/core.pb-c.h"
 #include "cleat/discovery/v1/discovery.pb-c.h"
+#include "lib/api/validate.h"
 
 static const ApiResource resources[API_INDEX_MAX_] = {
     [API_INDEX_POD] =
@@ -56,6 +57,7 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .has_status = TRUE,
             .object = &core__v1__service__descriptor,
             .list = &core__v1__service_list__descriptor,
+            .check_name = api_name_dns1035_label,
             .selectable = {{"spec.clusterIP", {2, 3}}, {"spec.type", {2, 4}}},
         },
     [API_INDEX_ENDPOINTS] =
@@ -83,6 +85,7 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .has_status = TRUE,
             .object = &core__v1__namespace__descriptor,
             .list = &core__v1__namespace_list__descriptor,
+            .check_name = api_name_dns_label,
             .selectable = {{"status.phase", {3, 1}}},
         },
     [API_INDEX_CONFIG_MAP] =

@@ -43,6 +43,8 @@ struct ApiResource {
     const ProtobufCMessageDescriptor *list;   /* core.v1.PodList: {metadata = 1, items = 2} */
     ApiSelectableField selectable[API_SELECTABLE_MAX + 1]; /* ends with path == NULL */
     const ApiColumn *columns; /* between NAME and AGE; ends with title == NULL; may be NULL */
+    /* The rule for names: returns NULL or what is asked for. NULL: a DNS subdomain. */
+    const char *(*check_name)(const char *name);
 
     /* What the kind adds to the rules that hold for all. Each may be NULL.
      *   set_defaults    fills what the user left out, as Kubernetes does.

@@ -77,6 +77,10 @@ network_down()
             ip netns delete "$ns" || warn "cannot delete the network namespace $ns"
         fi
     done
+    if [ -d /run/netns ] && [ -z "$(ls -A /run/netns)" ]; then # ip makes it, and mounts it on itself, when it needs it
+        umount /run/netns 2>/dev/null || true
+        rmdir /run/netns 2>/dev/null || true
+    fi
 }
 
 # is_member WORD: so that the cluster "a" does not take the namespaces of "a-b" for its own.

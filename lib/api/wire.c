@@ -35,7 +35,7 @@ static guint64 load_little(const guint8 *p, int n)
 
 void api_wire_reader_init(ApiWireReader *reader, const void *data, gsize size)
 {
-    *reader = (ApiWireReader){.at = data, .end = (const guint8 *)data + size};
+    *reader = (ApiWireReader){.at = data, .end = size ? (const guint8 *)data + size : data};
 }
 
 gboolean api_wire_next(ApiWireReader *reader)
@@ -308,6 +308,6 @@ gboolean api_wire_check(const ProtobufCMessageDescriptor *type, const void *data
         return FALSE;
     }
     Check check = {.decoded = type->sizeof_message, .error = error};
-    Frame root = {NULL, type, data, data, (const guint8 *)data + size, NULL, 1};
+    Frame root = {NULL, type, data, data, size ? (const guint8 *)data + size : data, NULL, 1};
     return check_message(&check, &root);
 }

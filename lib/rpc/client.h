@@ -20,7 +20,7 @@ typedef struct {
     const char *server_name;                 /* the name that the server's certificate must have; NULL: the address */
     guint keepalive_ms;                      /* 0: 10 000; etcd refuses less than 5 000 */
     gsize max_message_bytes;                 /* 0: RPC_MAX_MESSAGE_BYTES */
-    gboolean start_at_random;                /* begin at a random address, so that many clients spread over the servers */
+    gboolean start_at_random; /* begin at a random address, so that many clients spread over the servers */
 } RpcChannelOptions;
 
 /* Connects lazily. Errors: BAD_REQUEST for no or a malformed address. */
@@ -32,11 +32,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RpcChannel, rpc_channel_unref)
 char *rpc_channel_address(RpcChannel *channel);
 
 typedef struct {
-    gint64 timeout_ms;         /* 0: 30 s for unary calls, none for streams; also the limit for all tries together */
-    gboolean idempotent;       /* may be sent again when the outcome is unknown: tried at the other addresses until timeout_ms */
-    gboolean fail_fast;        /* give up as soon as no address can be reached, instead of waiting until timeout_ms */
-    GMainContext *context;     /* where callbacks run; NULL: on a polling thread */
-    GCancellable *cancellable; /* may be NULL; cancelling gives CANCELLED */
+    gint64 timeout_ms; /* 0: 30 s for unary calls, none for streams; also the limit for all tries together */
+    gboolean
+        idempotent; /* may be sent again when the outcome is unknown: tried at the other addresses until timeout_ms */
+    gboolean fail_fast;          /* give up as soon as no address can be reached, instead of waiting until timeout_ms */
+    GMainContext *context;       /* where callbacks run; NULL: on a polling thread */
+    GCancellable *cancellable;   /* may be NULL; cancelling gives CANCELLED */
     const char *const *metadata; /* NULL-terminated pairs: key, value, ...; may be NULL */
 } RpcCallOptions;
 
@@ -46,8 +47,8 @@ typedef void (*RpcUnaryDone)(GBytes *reply, const GError *error, gpointer data);
 /* Starts a unary call. method: "/pkg.Service/Method". options may be NULL. done is never called before this returns.
  * A connection that could not be made is always retried (nothing was sent); an outcome that is unknown (the connection broke
  * under way) only with idempotent. */
-void rpc_unary(RpcChannel *channel, const char *method, GBytes *request, const RpcCallOptions *options, RpcUnaryDone done,
-               gpointer data);
+void rpc_unary(RpcChannel *channel, const char *method, GBytes *request, const RpcCallOptions *options,
+               RpcUnaryDone done, gpointer data);
 
 /* The same, waiting for it. Not on a polling thread nor inside a callback. options->context is ignored. New bytes. */
 GBytes *rpc_unary_sync(RpcChannel *channel, const char *method, GBytes *request, const RpcCallOptions *options,

@@ -37,8 +37,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RpcServerCredentials, rpc_server_credentials_free)
 /* The three files as the texts above; NULL names give NULL. Errors: those of g_file_get_contents(), naming the file. */
 RpcClientCredentials *rpc_client_credentials_load(const char *ca_file, const char *cert_file, const char *key_file,
                                                   GError **error);
-RpcServerCredentials *rpc_server_credentials_load(const char *client_ca_file, const char *cert_file, const char *key_file,
-                                                  gboolean require_client, GError **error);
+RpcServerCredentials *rpc_server_credentials_load(const char *client_ca_file, const char *cert_file,
+                                                  const char *key_file, gboolean require_client, GError **error);
 
 /* Bytes as a slice that holds a reference, and the reverse (takes the caller's reference of the slice). */
 grpc_slice rpc_slice_from_bytes(GBytes *bytes);

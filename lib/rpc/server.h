@@ -7,9 +7,9 @@ typedef struct RpcServer RpcServer;
 typedef struct RpcServerCall RpcServerCall;
 
 typedef struct {
-    GMainContext *context;        /* where handlers and callbacks run; NULL: on the polling threads, in parallel */
-    gsize max_message_bytes;      /* 0: RPC_MAX_MESSAGE_BYTES; larger requests: RESOURCE_EXHAUSTED */
-    guint max_streams;            /* per connection; 0: 10 000 */
+    GMainContext *context;   /* where handlers and callbacks run; NULL: on the polling threads, in parallel */
+    gsize max_message_bytes; /* 0: RPC_MAX_MESSAGE_BYTES; larger requests: RESOURCE_EXHAUSTED */
+    guint max_streams;       /* per connection; 0: 10 000 */
 } RpcServerOptions;
 
 /* Who calls, from the client certificate: CN and the O entries. All NULL/0 without one. Valid as long as the call. */
@@ -24,8 +24,8 @@ RpcServer *rpc_server_new(const RpcServerOptions *options);
 /* Before rpc_server_start(). Addresses as for clients; port 0 lets the system choose. credentials NULL: plaintext. A unix
  * socket is guarded by a lock file beside it, so that a second server fails instead of taking it over.
  * Errors: UNAVAILABLE naming the address (in use, not ours, malformed). *ret_port may be NULL. */
-gboolean rpc_server_listen(RpcServer *server, const char *address, const RpcServerCredentials *credentials, int *ret_port,
-                           GError **error);
+gboolean rpc_server_listen(RpcServer *server, const char *address, const RpcServerCredentials *credentials,
+                           int *ret_port, GError **error);
 
 /* request: the first message, borrowed; empty bytes for a client that sent none. The handler answers now or later; it
  * holds a reference (rpc_server_call_ref) for as long as it uses the call after returning. */

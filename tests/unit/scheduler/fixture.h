@@ -15,7 +15,7 @@ static inline ProtobufCMessage *fixture_decode(const ProtobufCMessageDescriptor 
 
 static inline void fixture_node(SchedEngine *engine, const char *name, const char *spec, const char *allocatable, const char *labels)
 {
-    g_autofree char *yaml = g_strdup_printf("{metadata: {name: %s, labels: {%s}}, spec: {%s}, status: {allocatable: {%s}}}", name,
+    g_autofree char *yaml = g_strdup_printf("{metadata: {name: '%s', labels: {%s}}, spec: {%s}, status: {allocatable: {%s}}}", name,
                                             labels, spec, allocatable);
     API_AUTO(Core__V1__Node) node = (Core__V1__Node *)fixture_decode(&core__v1__node__descriptor, yaml);
     sched_nodes_put(sched_engine_nodes(engine), node, NULL);
@@ -26,7 +26,7 @@ static inline SchedPod *fixture_pod(SchedEngine *engine, const char *name, const
 {
     g_autofree char *owners = *owner ? g_strdup_printf("[{controller: true, uid: %s, kind: ReplicaSet, name: r, apiVersion: apps/v1}]", owner)
                                      : g_strdup("[]");
-    g_autofree char *yaml = g_strdup_printf("{metadata: {name: %s, namespace: default, uid: uid-%s, ownerReferences: %s}, spec: {%s}}",
+    g_autofree char *yaml = g_strdup_printf("{metadata: {name: '%s', namespace: default, uid: uid-%s, ownerReferences: %s}, spec: {%s}}",
                                             name, name, owners, spec);
     API_AUTO(Core__V1__Pod) pod = (Core__V1__Pod *)fixture_decode(&core__v1__pod__descriptor, yaml);
     return sched_pod_new(pod, sched_engine_nodes(engine));

@@ -144,12 +144,17 @@ gboolean api_field_selector_matches(const ApiFieldSelector *selector, const Prot
     return api_field_selector_matches_lookup(selector, lookup_decoded, &decoded);
 }
 
-const char *api_field_selector_name(const ApiFieldSelector *selector)
+const char *api_field_selector_value(const ApiFieldSelector *selector, int field)
 {
     for (guint i = 0; i < selector->terms->len; i++) {
         const Term *term = &g_array_index(selector->terms, Term, i);
-        if (term->field == FIELD_NAME && !term->negated)
+        if (term->field == field && !term->negated)
             return term->value;
     }
     return NULL;
+}
+
+const char *api_field_selector_name(const ApiFieldSelector *selector)
+{
+    return api_field_selector_value(selector, FIELD_NAME);
 }

@@ -38,3 +38,5 @@ typedef void (*ApiFieldLookup)(gconstpointer object, int field, const char **ret
 gboolean api_field_selector_matches_lookup(const ApiFieldSelector *selector, ApiFieldLookup lookup, gconstpointer object);
 /* The value that "metadata.name=" pins, or NULL. Borrowed. */
 const char *api_field_selector_name(const ApiFieldSelector *selector);
+/* The value that selectable field <field> of the resource's row is pinned to by "=", or NULL. Borrowed. */
+const char *api_field_selector_value(const ApiFieldSelector *selector, int field);

@@ -150,7 +150,8 @@ static void range_answer(const RangeCall *call, GBytes *reply, const GError *err
     gsize size;
     const guint8 *bytes = g_bytes_get_data(reply, &size);
     if (!etcd_wire_range(bytes, size, kvs, &range.revision, &range.more)) {
-        g_autoptr(GError) ours = g_error_new(CLEAT_ERROR, CLEAT_ERROR_INTERNAL, "etcd's answer to a range is malformed");
+        g_autoptr(GError) ours =
+            g_error_new(CLEAT_ERROR, CLEAT_ERROR_INTERNAL, "etcd's answer to a range is malformed");
         call->done(NULL, ours, call->data);
         return;
     }
@@ -202,7 +203,8 @@ static void txn_answer(const TxnCall *call, GBytes *reply, const GError *error)
     gsize size;
     const guint8 *bytes = g_bytes_get_data(reply, &size);
     if (!etcd_wire_txn(bytes, size, &revision, succeeded, call->n)) {
-        g_autoptr(GError) ours = g_error_new(CLEAT_ERROR, CLEAT_ERROR_INTERNAL, "etcd's answer to a transaction is malformed");
+        g_autoptr(GError) ours =
+            g_error_new(CLEAT_ERROR, CLEAT_ERROR_INTERNAL, "etcd's answer to a transaction is malformed");
         call->done(0, NULL, ours, call->data);
         return;
     }

@@ -67,7 +67,7 @@ typedef struct {
     guint n_changes;
 } EtcdTxn;
 
-#define ETCD_TXN_MAX 100                    /* etcd takes 128 operations (--max-txn-ops) */
+#define ETCD_TXN_MAX 100                     /* etcd takes 128 operations (--max-txn-ops) */
 #define ETCD_REQUEST_MAX_BYTES (1536 * 1024) /* etcd's --max-request-bytes */
 
 /* succeeded[i]: whether txns[i] was made; revision: etcd's afterwards. Both invalid with an error. */

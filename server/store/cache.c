@@ -24,13 +24,13 @@ struct StoreCache {
     GMutex lock; /* guards all that follows */
     StoreTree tree;
     StoreRing ring;
-    gint64 last;            /* revision of the last change of this resource */
-    guint64 epoch;          /* counts resets */
+    gint64 last;   /* revision of the last change of this resource */
+    guint64 epoch; /* counts resets */
     gboolean stopped;
     guint watchers;
-    Bucket general;         /* of those that pin nothing */
-    GHashTable *buckets;    /* set of Bucket, which it owns */
-    guint pinned[PINS];     /* watchers that pin a field, at field + 2 */
+    Bucket general;      /* of those that pin nothing */
+    GHashTable *buckets; /* set of Bucket, which it owns */
+    guint pinned[PINS];  /* watchers that pin a field, at field + 2 */
 };
 
 struct StoreWatcher {
@@ -319,7 +319,8 @@ static void run_wake(StoreJob *job)
 /* The most telling field that the selection pins: the node of a pod before its namespace. */
 static int selection_pin(const StoreCache *cache, const StoreSelection *selection, const char **ret_value)
 {
-    for (int field = 0; selection->fields && field < API_SELECTABLE_MAX && cache->resource->selectable[field].path; field++) {
+    for (int field = 0; selection->fields && field < API_SELECTABLE_MAX && cache->resource->selectable[field].path;
+         field++) {
         if ((*ret_value = api_field_selector_value(selection->fields, field)))
             return field;
     }
@@ -366,8 +367,8 @@ StoreWatcher *store_watcher_new(StoreCache *cache, const StoreWatcherOptions *op
     g_mutex_lock(&cache->lock);
     watcher->epoch = cache->epoch;
     watcher->cursor = cache->ring.end;
-    gboolean reached = options->initial || options->revision < 0 ||
-                       store_ring_find(&cache->ring, options->revision, &watcher->cursor);
+    gboolean reached =
+        options->initial || options->revision < 0 || store_ring_find(&cache->ring, options->revision, &watcher->cursor);
     if (reached) {
         watcher->bucket = bucket_join(cache, &options->selection);
         cache->watchers++;
@@ -416,7 +417,8 @@ static gboolean next_initial(StoreWatcher *watcher, StoreWatchItem *ret)
 }
 
 /* What an event means to a watcher: objects that begin or cease to match are added or deleted for it. FALSE: nothing. */
-static gboolean judge(const StoreWatcher *watcher, const StoreEvent *event, StoreWatchType *ret_type, StoreWatchItem *ret)
+static gboolean judge(const StoreWatcher *watcher, const StoreEvent *event, StoreWatchType *ret_type,
+                      StoreWatchItem *ret)
 {
     const StoreSelection *selection = &watcher->options.selection;
     gboolean matches = event->entry && store_selection_matches(selection, event->entry);

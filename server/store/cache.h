@@ -46,8 +46,8 @@ typedef struct StoreWatcher StoreWatcher;
 typedef enum {
     STORE_WATCH_ADDED,
     STORE_WATCH_MODIFIED,
-    STORE_WATCH_DELETED,  /* entry is the last state that matched; revision that of the deletion, or of ceasing to match */
-    STORE_WATCH_BOOKMARK, /* all events up to revision have been told */
+    STORE_WATCH_DELETED, /* entry is the last state that matched; revision that of the deletion, or of ceasing to match */
+    STORE_WATCH_BOOKMARK,    /* all events up to revision have been told */
     STORE_WATCH_INITIAL_END, /* the same, after the initial state */
     STORE_WATCH_PARKED,      /* nothing to tell: wake() will be called */
     STORE_WATCH_EXPIRED,     /* too slow, or events were lost: it must begin anew */
@@ -56,11 +56,11 @@ typedef enum {
 } StoreWatchType;
 
 typedef struct {
-    StoreSelection selection; /* taken */
-    gboolean initial;         /* begin with the present state, as ADDED events */
-    gboolean initial_end;     /* and mark its end */
-    gboolean bookmarks;       /* at ticks */
-    gint64 revision;          /* without initial: begin after this one; -1: after now */
+    StoreSelection selection;    /* taken */
+    gboolean initial;            /* begin with the present state, as ADDED events */
+    gboolean initial_end;        /* and mark its end */
+    gboolean bookmarks;          /* at ticks */
+    gint64 revision;             /* without initial: begin after this one; -1: after now */
     void (*wake)(gpointer data); /* on a pump thread: pull again */
     gpointer data;
 } StoreWatcherOptions;

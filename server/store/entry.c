@@ -8,7 +8,14 @@
 #include "lib/base/error.h"
 
 /* Field numbers of meta.v1.ObjectMeta. */
-enum { META_NAME = 1, META_NAMESPACE = 3, META_UID = 5, META_RESOURCE_VERSION = 6, META_DELETION_TIMESTAMP = 9, META_LABELS = 11 };
+enum {
+    META_NAME = 1,
+    META_NAMESPACE = 3,
+    META_UID = 5,
+    META_RESOURCE_VERSION = 6,
+    META_DELETION_TIMESTAMP = 9,
+    META_LABELS = 11
+};
 
 #define ITEM_FIELD 2 /* of a list's items and of a watch event's object */
 #define WIRE_BYTES 2
@@ -49,8 +56,8 @@ static void entry_find_parts(StoreEntry *entry)
     }
 }
 
-StoreEntry *store_entry_new(const ApiResource *resource, const char *key, gsize key_size, const void *object, gsize size,
-                            gint64 revision)
+StoreEntry *store_entry_new(const ApiResource *resource, const char *key, gsize key_size, const void *object,
+                            gsize size, gint64 revision)
 {
     guint8 prefix[16], suffix[STORE_SUFFIX_MAX];
     gsize suffix_size = store_suffix(revision, suffix);

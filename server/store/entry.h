@@ -29,14 +29,14 @@ typedef struct {
     guint32 meta_size;
     guint32 namespace_size; /* of the key; 0: cluster-scoped */
     struct {
-        guint32 at, size; /* from the object's start; size 0: unset */
+        guint32 at, size;         /* from the object's start; size 0: unset */
     } fields[API_SELECTABLE_MAX]; /* the values of the resource's selectable fields */
-    char key[]; /* "namespace/name" or "name" */
+    char key[];                   /* "namespace/name" or "name" */
 } StoreEntry;
 
 /* key and object (encoded, trusted) are copied. */
-StoreEntry *store_entry_new(const ApiResource *resource, const char *key, gsize key_size, const void *object, gsize size,
-                            gint64 revision);
+StoreEntry *store_entry_new(const ApiResource *resource, const char *key, gsize key_size, const void *object,
+                            gsize size, gint64 revision);
 /* From what etcd holds. BAD_REQUEST when the value is no envelope of this kind, its object does not decode, or the object
  * has another name than the key. */
 StoreEntry *store_entry_from_etcd(const ApiResource *resource, const char *key, gsize key_size, const void *value,

@@ -43,8 +43,8 @@ static void feed_retry(StoreFeed *feed, guint delay_ms);
 static StoreEntry *feed_entry(const StoreKey *key, const EtcdKv *kv)
 {
     g_autoptr(GError) error = NULL;
-    StoreEntry *entry =
-        store_entry_from_etcd(key->resource, key->rest, key->rest_size, kv->value, kv->value_size, kv->mod_revision, &error);
+    StoreEntry *entry = store_entry_from_etcd(key->resource, key->rest, key->rest_size, kv->value, kv->value_size,
+                                              kv->mod_revision, &error);
     if (!entry)
         log_error("etcd key %.*s is left out: %s", (int)kv->key_size, kv->key, error->message);
     return entry;
@@ -126,7 +126,8 @@ static void on_page(const EtcdRangeReply *reply, const GError *error, gpointer d
     }
     const EtcdKv *last = &reply->kvs[reply->n - 1];
     g_free(feed->page_key);
-    feed->page_key = g_strdup_printf("%.*s\x01", (int)last->key_size, last->key); /* our keys hold no control characters */
+    feed->page_key =
+        g_strdup_printf("%.*s\x01", (int)last->key_size, last->key); /* our keys hold no control characters */
     feed->page_limit = CLAMP((gint64)(PAGE_BYTES / (bytes / reply->n + 1)), PAGE_MIN, PAGE_MAX);
     feed_load_page(feed);
 }

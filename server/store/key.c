@@ -44,8 +44,7 @@ static gboolean key_fits(const ApiResource *resource, const char *key, gsize siz
         return FALSE;
     if (!resource->namespaced)
         return slash == NULL;
-    return slash && slash > key && slash + 1 < key + size &&
-           !memchr(slash + 1, '/', (gsize)(key + size - slash - 1));
+    return slash && slash > key && slash + 1 < key + size && !memchr(slash + 1, '/', (gsize)(key + size - slash - 1));
 }
 
 StoreKey store_key_parse(const char *prefix, const char *etcd_key, gsize size)

@@ -20,7 +20,7 @@ typedef enum { STORE_KEY_OBJECT, STORE_KEY_CLAIM, STORE_KEY_FOREIGN } StoreKeyTy
 typedef struct {
     StoreKeyType type;
     const ApiResource *resource; /* OBJECT only */
-    const char *rest;            /* OBJECT: the cache's key; CLAIM: "<range>/<item>". Points into the etcd key, to its end */
+    const char *rest; /* OBJECT: the cache's key; CLAIM: "<range>/<item>". Points into the etcd key, to its end */
     gsize rest_size;
 } StoreKey;
 

@@ -15,9 +15,9 @@ typedef struct {
     StoreDecide decide;
     void (*done)(gpointer data);
     gpointer data;
-    gboolean fresh;  /* the caches are no older than the request */
-    gint64 overtaken; /* a revision that has what overtook us; 0: nothing did */
-    guint at;        /* where the next chunk begins */
+    gboolean fresh;            /* the caches are no older than the request */
+    gint64 overtaken;          /* a revision that has what overtook us; 0: nothing did */
+    guint at;                  /* where the next chunk begins */
     guint chunk[ETCD_TXN_MAX]; /* the mutations that are being committed */
     guint n_chunk;
 } Batch;
@@ -109,9 +109,9 @@ static gboolean complete_change(Batch *batch, StoreMutation *mutation, GError **
         const void *object = g_bytes_get_data(change->object, &size);
         value = api_envelope_wrap(mutation->resource, object, size);
         if (g_bytes_get_size(value) > VALUE_MAX_BYTES) {
-            g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_TOO_LARGE, "%s \"%s\" takes %" G_GSIZE_FORMAT
-                        " bytes; the limit is %d", mutation->resource->plural, mutation->key, g_bytes_get_size(value),
-                        VALUE_MAX_BYTES);
+            g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_TOO_LARGE,
+                        "%s \"%s\" takes %" G_GSIZE_FORMAT " bytes; the limit is %d", mutation->resource->plural,
+                        mutation->key, g_bytes_get_size(value), VALUE_MAX_BYTES);
             return FALSE;
         }
     }
@@ -192,9 +192,9 @@ static void mutation_committed(StoreMutation *mutation, gboolean succeeded, gint
         mutation->revision = revision;
         settle(mutation);
     } else if (++mutation->tries >= TRIES_MAX) {
-        mutation->error = g_error_new(CLEAT_ERROR, CLEAT_ERROR_CONFLICT,
-                                      "%s \"%s\" keeps being changed by others; try again", mutation->resource->plural,
-                                      mutation->key);
+        mutation->error =
+            g_error_new(CLEAT_ERROR, CLEAT_ERROR_CONFLICT, "%s \"%s\" keeps being changed by others; try again",
+                        mutation->resource->plural, mutation->key);
         settle(mutation);
     }
 }

@@ -12,9 +12,9 @@ typedef enum { STORE_KEEP, STORE_PUT, STORE_REMOVE } StoreAction;
 
 /* What a decision wants besides. Made by the functions below. */
 typedef struct {
-    GBytes *object;    /* PUT: the object's new encoding (taken) */
-    GArray *guards;    /* internal */
-    GArray *changes;   /* internal */
+    GBytes *object;  /* PUT: the object's new encoding (taken) */
+    GArray *guards;  /* internal */
+    GArray *changes; /* internal */
 } StoreChange;
 
 /* The write must also fail if this other object has changed since. */
@@ -47,7 +47,8 @@ void store_mutation_clear(StoreMutation *mutation);
 
 /* What to do about one object, given its present state (NULL: there is none). Sets *error to refuse. Called again with a newer state
  * when the write was overtaken. No blocking. */
-typedef StoreAction (*StoreDecide)(StoreMutation *mutation, const StoreEntry *current, StoreChange *change, GError **error);
+typedef StoreAction (*StoreDecide)(StoreMutation *mutation, const StoreEntry *current, StoreChange *change,
+                                   GError **error);
 
 /* Decides and writes n objects with different keys, as few etcd transactions as possible, each object on its own conditions. done is
  * called once, possibly within this call; mutations stays the caller's and must live until then. */

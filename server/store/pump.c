@@ -44,7 +44,7 @@ StorePump *store_pump_new(guint threads)
     StorePump *pump = g_new0(StorePump, 1);
     g_mutex_init(&pump->lock);
     g_cond_init(&pump->wake);
-    pump->threads = g_ptr_array_new_with_free_func((GDestroyNotify)g_thread_join);
+    pump->threads = g_ptr_array_new();
     for (guint i = 0; i < threads; i++)
         g_ptr_array_add(pump->threads, g_thread_new("pump", pump_thread, pump));
     return pump;
@@ -58,6 +58,8 @@ void store_pump_free(StorePump *pump)
     pump->stopping = TRUE;
     g_cond_broadcast(&pump->wake);
     g_mutex_unlock(&pump->lock);
+    for (guint i = 0; i < pump->threads->len; i++)
+        g_thread_join(pump->threads->pdata[i]);
     g_ptr_array_unref(pump->threads);
     g_cond_clear(&pump->wake);
     g_mutex_clear(&pump->lock);

@@ -4,7 +4,7 @@
 #include "server/store/tree.h"
 
 typedef struct {
-    char *namespace_; /* "": all */
+    char *namespace_;         /* "": all */
     ApiSelector *labels;      /* NULL: all */
     ApiFieldSelector *fields; /* NULL: all */
 } StoreSelection;

@@ -80,8 +80,8 @@ void api_field_required(ApiFieldErrors *errors, const char *path, const char *de
 
 void api_field_invalid(ApiFieldErrors *errors, const char *path, const char *value, const char *detail)
 {
-    g_autofree char *quoted = quote(api_str(value));
-    add(errors, path, "FieldValueInvalid", "Invalid value: %s: %s", quoted, detail);
+    g_autofree char *quoted = value ? quote(value) : NULL;
+    add(errors, path, "FieldValueInvalid", "Invalid value: %s%s%s", quoted ? quoted : "", quoted ? ": " : "", detail);
 }
 
 void api_field_invalid_number(ApiFieldErrors *errors, const char *path, gint64 value, const char *detail)
@@ -100,6 +100,12 @@ void api_field_not_supported(ApiFieldErrors *errors, const char *path, const cha
     g_autofree char *quoted = quote(api_str(value));
     g_autofree char *list = g_strjoinv("\", \"", (char **)allowed);
     add(errors, path, "FieldValueNotSupported", "Unsupported value: %s: supported values: \"%s\"", quoted, list);
+}
+
+void api_field_not_found(ApiFieldErrors *errors, const char *path, const char *value)
+{
+    g_autofree char *quoted = quote(api_str(value));
+    add(errors, path, "FieldValueNotFound", "Not found: %s", quoted);
 }
 
 void api_field_forbidden(ApiFieldErrors *errors, const char *path, const char *detail)

@@ -2,12 +2,7 @@
 
 #include <string.h>
 
-#include "cleat/apps/v1/apps.pb-c.h"
-#include "cleat/batch/v1/batch.pb-c.h"
-#include "cleat/coordination/v1/coordination.pb-c.h"
-#include "cleat/core/v1/core.pb-c.h"
-#include "cleat/discovery/v1/discovery.pb-c.h"
-#include "lib/api/validate.h"
+#include "lib/api/kinds/kinds.h"
 
 static const ApiResource resources[API_INDEX_MAX_] = {
     [API_INDEX_POD] =
@@ -30,6 +25,12 @@ static const ApiResource resources[API_INDEX_MAX_] = {
                            {"spec.schedulerName", {2, 19}},
                            {"spec.serviceAccountName", {2, 8}},
                            {"status.podIP", {3, 6}}},
+            .columns = pod_columns,
+            .set_defaults = pod_set_defaults,
+            .prepare_create = pod_prepare_create,
+            .prepare_update = pod_prepare_update,
+            .validate = pod_validate,
+            .deletion_grace = pod_deletion_grace,
         },
     [API_INDEX_NODE] =
         {
@@ -43,6 +44,11 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .has_status = TRUE,
             .object = &core__v1__node__descriptor,
             .list = &core__v1__node_list__descriptor,
+            .columns = node_columns,
+            .set_defaults = node_set_defaults,
+            .prepare_update = node_prepare_update,
+            .validate = node_validate,
+            .validate_status = node_validate_status,
         },
     [API_INDEX_SERVICE] =
         {
@@ -59,6 +65,11 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .list = &core__v1__service_list__descriptor,
             .check_name = api_name_dns1035_label,
             .selectable = {{"spec.clusterIP", {2, 3}}, {"spec.type", {2, 4}}},
+            .columns = service_columns,
+            .set_defaults = service_set_defaults,
+            .prepare_create = status_prepare_create,
+            .prepare_update = service_prepare_update,
+            .validate = service_validate,
         },
     [API_INDEX_ENDPOINTS] =
         {
@@ -72,6 +83,9 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .namespaced = TRUE,
             .object = &core__v1__endpoints__descriptor,
             .list = &core__v1__endpoints_list__descriptor,
+            .columns = endpoints_columns,
+            .set_defaults = endpoints_set_defaults,
+            .validate = endpoints_validate,
         },
     [API_INDEX_NAMESPACE] =
         {
@@ -87,6 +101,10 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .list = &core__v1__namespace_list__descriptor,
             .check_name = api_name_dns_label,
             .selectable = {{"status.phase", {3, 1}}},
+            .columns = namespace_columns,
+            .set_defaults = namespace_set_defaults,
+            .prepare_create = namespace_prepare_create,
+            .prepare_update = namespace_prepare_update,
         },
     [API_INDEX_CONFIG_MAP] =
         {
@@ -100,6 +118,8 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .namespaced = TRUE,
             .object = &core__v1__config_map__descriptor,
             .list = &core__v1__config_map_list__descriptor,
+            .columns = config_map_columns,
+            .validate = config_map_validate,
         },
     [API_INDEX_SECRET] =
         {
@@ -113,6 +133,9 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .object = &core__v1__secret__descriptor,
             .list = &core__v1__secret_list__descriptor,
             .selectable = {{"type", {3}}},
+            .columns = secret_columns,
+            .set_defaults = secret_set_defaults,
+            .validate = secret_validate,
         },
     [API_INDEX_SERVICE_ACCOUNT] =
         {
@@ -126,6 +149,7 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .namespaced = TRUE,
             .object = &core__v1__service_account__descriptor,
             .list = &core__v1__service_account_list__descriptor,
+            .columns = service_account_columns,
         },
     [API_INDEX_EVENT] =
         {
@@ -145,6 +169,8 @@ static const ApiResource resources[API_INDEX_MAX_] = {
                            {"involvedObject.uid", {2, 4}},
                            {"reason", {3}},
                            {"type", {9}}},
+            .columns = event_columns,
+            .validate = event_validate,
         },
     [API_INDEX_DEPLOYMENT] =
         {
@@ -160,6 +186,11 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .has_generation = TRUE,
             .object = &apps__v1__deployment__descriptor,
             .list = &apps__v1__deployment_list__descriptor,
+            .columns = deployment_columns,
+            .set_defaults = deployment_set_defaults,
+            .prepare_create = status_prepare_create,
+            .prepare_update = status_prepare_update,
+            .validate = deployment_validate,
         },
     [API_INDEX_REPLICA_SET] =
         {
@@ -175,6 +206,11 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .has_generation = TRUE,
             .object = &apps__v1__replica_set__descriptor,
             .list = &apps__v1__replica_set_list__descriptor,
+            .columns = replica_set_columns,
+            .set_defaults = replica_set_set_defaults,
+            .prepare_create = status_prepare_create,
+            .prepare_update = status_prepare_update,
+            .validate = replica_set_validate,
         },
     [API_INDEX_JOB] =
         {
@@ -189,6 +225,11 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .has_generation = TRUE,
             .object = &batch__v1__job__descriptor,
             .list = &batch__v1__job_list__descriptor,
+            .columns = job_columns,
+            .set_defaults = job_set_defaults,
+            .prepare_create = job_prepare_create,
+            .prepare_update = job_prepare_update,
+            .validate = job_validate,
         },
     [API_INDEX_ENDPOINT_SLICE] =
         {
@@ -202,6 +243,9 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .has_generation = TRUE,
             .object = &discovery__v1__endpoint_slice__descriptor,
             .list = &discovery__v1__endpoint_slice_list__descriptor,
+            .columns = endpoint_slice_columns,
+            .set_defaults = endpoint_slice_set_defaults,
+            .validate = endpoint_slice_validate,
         },
     [API_INDEX_LEASE] =
         {
@@ -214,6 +258,8 @@ static const ApiResource resources[API_INDEX_MAX_] = {
             .namespaced = TRUE,
             .object = &coordination__v1__lease__descriptor,
             .list = &coordination__v1__lease_list__descriptor,
+            .columns = lease_columns,
+            .validate = lease_validate,
         },
 };
 

@@ -48,8 +48,9 @@ struct ApiResource {
 
     /* What the kind adds to the rules that hold for all. Each may be NULL.
      *   set_defaults    fills what the user left out, as Kubernetes does.
-     *   prepare_create  before the first write: drops or sets what the user may not choose (status, ...).
-     *   prepare_update  carries over from <old> what an Update may not change silently.
+     *   prepare_create  before the first write: drops or sets what the user may not choose (status, ...). Name and uid are set.
+     *   prepare_update  carries over from <old> what an Update may not change silently: status, and what the server or a
+     *                   controller has chosen where the new object says nothing of it (a node, an address, a selector).
      *   validate        adds to <errors>; <old> is NULL on create. Both objects are complete and have their defaults.
      *   validate_status the same for UpdateStatus. */
     void (*set_defaults)(ProtobufCMessage *object);

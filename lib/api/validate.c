@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/api/kinds/kinds.h"
 #include "lib/api/labels.h"
 
 #define ANNOTATIONS_MAX (256 * 1024)
@@ -186,6 +187,7 @@ gboolean api_validate(const ApiResource *resource, const ProtobufCMessage *objec
 {
     g_autoptr(ApiFieldErrors) errors = api_field_errors_new();
     api_validate_meta(resource, object, old, errors);
+    generic_validate(object, NULL, errors);
     void (*rules)(const ProtobufCMessage *, const ProtobufCMessage *, ApiFieldErrors *) =
         status_only ? resource->validate_status : resource->validate;
     if (rules)

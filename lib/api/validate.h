@@ -8,12 +8,14 @@ void api_field_errors_free(ApiFieldErrors *errors);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApiFieldErrors, api_field_errors_free)
 guint api_field_errors_count(const ApiFieldErrors *errors);
 
-/* path: "spec.containers[0].name". Everything is copied. The first 64 errors are kept; more are counted. */
+/* path: "spec.containers[0].name". Everything is copied. The first 64 errors are kept; more are counted.
+ * value: what the user wrote, or (where NULL is allowed: invalid) NULL for what is no scalar. */
 void api_field_required(ApiFieldErrors *errors, const char *path, const char *detail);
 void api_field_invalid(ApiFieldErrors *errors, const char *path, const char *value, const char *detail);
 void api_field_invalid_number(ApiFieldErrors *errors, const char *path, gint64 value, const char *detail);
 void api_field_duplicate(ApiFieldErrors *errors, const char *path, const char *value);
 void api_field_not_supported(ApiFieldErrors *errors, const char *path, const char *value, const char *const *allowed);
+void api_field_not_found(ApiFieldErrors *errors, const char *path, const char *value); /* it names what is not there */
 void api_field_forbidden(ApiFieldErrors *errors, const char *path, const char *detail);
 /* A field, or (unless NULL) a value of it, that Kubernetes has and this release does nothing for: refused, never silently
  * ignored. */

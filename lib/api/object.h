@@ -29,6 +29,11 @@ ProtobufCMessage *api_message_clone(const ProtobufCMessage *message);
 gboolean api_message_equal(const ProtobufCMessage *a, const ProtobufCMessage *b);
 #define API_EQUAL(a, b) api_message_equal((const ProtobufCMessage *)(a), (const ProtobufCMessage *)(b))
 
+/* Brings maps, at any depth, into the one form that is stored: sorted by key, and of each key the last entry only. Equal
+ * objects then have equal bytes, and nothing downstream meets a key twice. */
+void api_message_normalize(ProtobufCMessage *message);
+#define API_NORMALIZE(message) api_message_normalize((ProtobufCMessage *)(message))
+
 GBytes *api_message_pack(const ProtobufCMessage *message);
 
 /* Decodes bytes from a trusted peer, or bytes that api_wire_check() has passed. BAD_REQUEST when malformed. */

@@ -5,6 +5,8 @@
 #include "lib/api/validate.h"
 #include "lib/base/error.h"
 
+#define REQUIREMENTS_MAX 256 /* each is tried on each object */
+
 typedef enum { OP_IN, OP_NOT_IN, OP_EXISTS, OP_NOT_EXISTS } Operator;
 
 typedef struct {
@@ -68,6 +70,10 @@ static gboolean selector_add(ApiSelector *selector, Requirement *requirement, GE
 {
     g_ptr_array_sort(requirement->values, compare_strings);
     g_ptr_array_add(selector->requirements, requirement);
+    if (selector->requirements->len > REQUIREMENTS_MAX) {
+        g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST, "selector: more than %d requirements", REQUIREMENTS_MAX);
+        return FALSE;
+    }
     const char *problem = api_name_qualified(requirement->key);
     if (problem) {
         g_autofree char *safe = g_strescape(requirement->key, NULL);

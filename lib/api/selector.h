@@ -3,7 +3,7 @@
 
 #include "lib/api/object.h"
 
-typedef struct ApiSelector ApiSelector;
+typedef struct ApiSelector ApiSelector; /* of at most 256 requirements */
 
 /* "app=web,tier in (a, b),!old,env!=x,n notin (1),has": BAD_REQUEST says where it goes wrong. NULL or "" matches all. */
 ApiSelector *api_selector_parse(const char *text, GError **error);

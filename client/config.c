@@ -150,6 +150,19 @@ static gboolean config_read(ClientConfig *config, KubeFile *kube, const char *co
            pem_text(kube, user, "client-key", &config->key, error);
 }
 
+gboolean client_config_set_servers(ClientConfig *config, const char *servers, GError **error)
+{
+    gboolean all_unix;
+    char **addresses = server_addresses("--server", servers, &all_unix, error);
+    if (!addresses)
+        return FALSE;
+    g_strfreev(config->addresses);
+    config->addresses = addresses;
+    if (all_unix && !config->server_name)
+        config->server_name = g_strdup("localhost");
+    return TRUE;
+}
+
 char *client_config_default_path(void)
 {
     const char *named = g_getenv("CLEAT_CONFIG");

@@ -17,6 +17,8 @@ typedef struct {
  * to its folder. Unknown keys are left alone, as other tools share the format.
  * Errors: NOT_FOUND (says where it looked and what to do), BAD_REQUEST naming file and key. */
 ClientConfig *client_config_load(const char *file, const char *context, GError **error);
+/* Replaces the addresses: "https://host:port,unix:///path" as in a file. BAD_REQUEST; nothing is changed then. */
+gboolean client_config_set_servers(ClientConfig *config, const char *servers, GError **error);
 /* The path that a NULL file means. New string. */
 char *client_config_default_path(void);
 void client_config_free(ClientConfig *config);

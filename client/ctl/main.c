@@ -1,4 +1,6 @@
-int main(void)
+#include "client/ctl/ctl.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return ctl_main(argc, argv);
 }

@@ -1,4 +1,5 @@
-/* Inside the codec: a text as a tree of nodes that know where they stand, and a tree as text again.
+/* Inside the codec, and for ctl config, whose files are YAML of no message: a text as a tree of nodes that know where they
+ * stand, and a tree as text again.
  *
  * Text --codec_read--> documents --codec_decode_message--> protobuf message
  * protobuf message --codec_encode_message--> node --codec_write_json / codec_write_yaml--> text

@@ -58,8 +58,8 @@ GBytes *rpc_unary_sync(RpcChannel *channel, const char *method, GBytes *request,
 typedef struct RpcStream RpcStream;
 
 typedef struct {
-    /* A message came. Only a few (64, or 128 KiB) are read ahead of this, so a slow reader slows its sender. message is
-     * borrowed. */
+    /* A message came. The next is read after this returns (one message is in flight per stream), so a slow reader slows its
+     * sender. message is borrowed. */
     void (*message)(RpcStream *stream, GBytes *message, gpointer data);
     /* The stream is over: error is NULL when the peer ended it with OK. Called exactly once, last. */
     void (*end)(RpcStream *stream, const GError *error, gpointer data);

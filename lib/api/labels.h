@@ -21,4 +21,5 @@
 #define API_NAMESPACE_DEFAULT "default"
 #define API_NAMESPACE_SYSTEM "kube-system"
 #define API_NAMESPACE_NODE_LEASE "kube-node-lease"
+#define API_NAMESPACE_PUBLIC "kube-public"
 #define API_SERVICE_ACCOUNT_DEFAULT "default"

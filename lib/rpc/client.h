@@ -76,6 +76,11 @@ void rpc_stream_unref(RpcStream *stream);
 /* Queues a message. FALSE if the stream is over or more than 1 024 messages wait. */
 gboolean rpc_stream_send(RpcStream *stream, GBytes *message);
 void rpc_stream_close_send(RpcStream *stream);
+/* From inside message(): the next message is not read, nor the end told, until rpc_stream_resume(), which must follow sooner or
+ * later, also after a cancel; any thread may call it, and end() may run inside it. So whoever passes messages on slows the
+ * sender down to the speed of their receiver. */
+void rpc_stream_pause(RpcStream *stream);
+void rpc_stream_resume(RpcStream *stream);
 /* end follows with CANCELLED (from the loop, not from inside this call); no message is delivered after this when called in
  * the stream's own context. */
 void rpc_stream_cancel(RpcStream *stream);

@@ -27,6 +27,7 @@ struct RpcStream {
     grpc_call *call; /* NULL once nothing is under way */
     guint batches;   /* under way */
     gboolean cancelled, sending, reading, over, ended;
+    gboolean paused, held; /* held: a message is delivered, and what follows waits for a resume, which has its reference */
     gboolean close_send; /* asked for */
     gboolean half_closed;
     GQueue queue; /* of GBytes */
@@ -163,16 +164,15 @@ static void receive_completed(RpcTag *tag, gboolean ok)
     stream_batch_done(stream);
 }
 
-static void message_deliver(RpcWork *work, gboolean deliver)
+/* After a message, whose reference it takes: asks for the next one, or lets the end be told. */
+static void stream_read_on(RpcStream *stream, gboolean deliver)
 {
-    RpcStream *stream = STREAM_OF(work, message_work);
-    g_autoptr(GBytes) message = g_steal_pointer(&stream->message);
     g_mutex_lock(&stream->lock);
-    gboolean wanted = deliver && !stream->cancelled;
-    g_mutex_unlock(&stream->lock);
-    if (wanted)
-        stream->handlers.message(stream, message, stream->data);
-    g_mutex_lock(&stream->lock);
+    if (stream->paused && deliver) {
+        stream->held = TRUE;
+        g_mutex_unlock(&stream->lock);
+        return;
+    }
     if (stream->over || stream->cancelled || !deliver || rpc_is_stopping())
         stream->reading = FALSE;
     else
@@ -183,6 +183,18 @@ static void message_deliver(RpcWork *work, gboolean deliver)
         rpc_inbox_post(stream->inbox, &stream->end_work);
     else
         rpc_stream_unref(stream);
+}
+
+static void message_deliver(RpcWork *work, gboolean deliver)
+{
+    RpcStream *stream = STREAM_OF(work, message_work);
+    g_autoptr(GBytes) message = g_steal_pointer(&stream->message);
+    g_mutex_lock(&stream->lock);
+    gboolean wanted = deliver && !stream->cancelled;
+    g_mutex_unlock(&stream->lock);
+    if (wanted)
+        stream->handlers.message(stream, message, stream->data);
+    stream_read_on(stream, deliver);
 }
 
 static void status_completed(RpcTag *tag, gboolean ok)
@@ -229,6 +241,24 @@ void rpc_stream_cancel(RpcStream *stream)
     if (stream->call)
         grpc_call_cancel(stream->call, NULL);
     g_mutex_unlock(&stream->lock);
+}
+
+void rpc_stream_pause(RpcStream *stream)
+{
+    g_mutex_lock(&stream->lock);
+    stream->paused = TRUE;
+    g_mutex_unlock(&stream->lock);
+}
+
+void rpc_stream_resume(RpcStream *stream)
+{
+    g_mutex_lock(&stream->lock);
+    stream->paused = FALSE;
+    gboolean held = stream->held;
+    stream->held = FALSE;
+    g_mutex_unlock(&stream->lock);
+    if (held)
+        stream_read_on(stream, TRUE);
 }
 
 static void stream_cancelled(GCancellable *cancellable, gpointer data)

@@ -151,6 +151,8 @@ void job_prepare_create(ProtobufCMessage *object)
     Batch__V1__JobSpec *spec = ((Batch__V1__Job *)object)->spec;
     if (spec && spec->template_ && !spec->manualselector)
         generate_selector(spec, api_object_name(object), api_object_uid(object));
+    if (spec)
+        default_labels((Batch__V1__Job *)object); /* the generated ones, where there were none at all */
 }
 
 void job_prepare_update(ProtobufCMessage *object, const ProtobufCMessage *old)
@@ -160,6 +162,8 @@ void job_prepare_update(ProtobufCMessage *object, const ProtobufCMessage *old)
     Batch__V1__JobSpec *spec = ((Batch__V1__Job *)object)->spec;
     if (spec && spec->template_ && !spec->manualselector && !spec->selector)
         generate_selector(spec, api_object_name(old), api_object_uid(old));
+    if (spec)
+        default_labels((Batch__V1__Job *)object);
 }
 
 /* The labels of generate_selector() as they must be: a user may have written others. */
@@ -209,7 +213,7 @@ void job_validate(const ProtobufCMessage *object, const ProtobufCMessage *old, A
     check_not_negative(errors, FIELD(path, "ttlSecondsAfterFinished"), spec->ttlsecondsafterfinished);
     require_one_of(errors, FIELD(path, "completionMode"), spec->completionmode, modes);
     selector_validate(spec->selector, spec->template_, "job", errors);
-    if (!spec->manualselector)
+    if (!spec->manualselector && !old)
         validate_generated(object, spec, errors);
     pod_template_validate(spec->template_, FIELD(path, "template"), errors);
     const Core__V1__PodSpec *pod = spec->template_ ? spec->template_->spec : NULL;

@@ -6,9 +6,9 @@ VERB(api_resources)
     g_auto(GStrv) args = ctl_parse(ctl, NULL, argc, argv, error);
     if (!args)
         return FALSE;
-    g_autoptr(Table) table = table_new();
+    g_autoptr(CtlTable) table = ctl_table_new();
     const char *titles[] = {"NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND", NULL};
-    table_add(table, g_strdupv((char **)titles));
+    ctl_table_add(table, g_strdupv((char **)titles));
     guint n;
     const ApiResource *resources = api_resources(&n);
     for (guint i = 0; i < n; i++) {
@@ -17,9 +17,9 @@ VERB(api_resources)
         g_autofree char *version = api_resource_api_version(resource);
         const char *cells[] = {resource->plural, short_names, version, resource->namespaced ? "true" : "false",
                                resource->kind,   NULL};
-        table_add(table, g_strdupv((char **)cells));
+        ctl_table_add(table, g_strdupv((char **)cells));
     }
-    g_autofree char *text = table_flush(table);
+    g_autofree char *text = ctl_table_flush(table);
     fputs(text, stdout);
     return TRUE;
 }

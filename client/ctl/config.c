@@ -92,18 +92,18 @@ static gboolean get_contexts(File *file, char **args, GError **error)
     (void)error;
     const char *current = member_text(file->root, "current-context");
     const CodecNode *contexts = member_node(file->root, "contexts");
-    g_autoptr(Table) table = table_new();
+    g_autoptr(CtlTable) table = ctl_table_new();
     const char *titles[] = {"CURRENT", "NAME", "CLUSTER", "AUTHINFO", "NAMESPACE", NULL};
-    table_add(table, g_strdupv((char **)titles));
+    ctl_table_add(table, g_strdupv((char **)titles));
     for (guint i = 0; contexts && contexts->kind == CODEC_LIST && i < contexts->n; i++) {
         const char *name = member_text(contexts->items[i], "name");
         const CodecNode *context = member_node(contexts->items[i], "context");
         const char *cells[] = {g_str_equal(name, current) ? "*" : "", name,
                                member_text(context, "cluster"),       member_text(context, "user"),
                                member_text(context, "namespace"),     NULL};
-        table_add(table, g_strdupv((char **)cells));
+        ctl_table_add(table, g_strdupv((char **)cells));
     }
-    g_autofree char *text = table_flush(table);
+    g_autofree char *text = ctl_table_flush(table);
     fputs(text, stdout);
     return TRUE;
 }

@@ -18,19 +18,19 @@ static void add_time(Lines *lines, const char *key, const Meta__V1__Time *time)
 }
 
 /* A block of the rows of a table; nothing when there are none. Takes the table. */
-static void add_table(Lines *lines, const char *key, Table *table)
+static void add_table(Lines *lines, const char *key, CtlTable *table)
 {
-    g_autofree char *text = table_flush(table);
+    g_autofree char *text = ctl_table_flush(table);
     lines_title(lines, key);
     lines_in(lines);
     lines_text(lines, text);
     lines_out(lines);
-    table_free(table);
+    ctl_table_free(table);
 }
 
-static void add_row(Table *table, ...) G_GNUC_NULL_TERMINATED;
+static void add_row(CtlTable *table, ...) G_GNUC_NULL_TERMINATED;
 
-static void add_row(Table *table, ...)
+static void add_row(CtlTable *table, ...)
 {
     g_autoptr(GStrvBuilder) cells = g_strv_builder_new();
     va_list args;
@@ -38,7 +38,7 @@ static void add_row(Table *table, ...)
     for (const char *cell; (cell = va_arg(args, const char *));)
         g_strv_builder_add(cells, cell);
     va_end(args);
-    table_add(table, g_strv_builder_end(cells));
+    ctl_table_add(table, g_strv_builder_end(cells));
 }
 
 /* The fields of a message as a block; nothing if it is NULL. */
@@ -281,7 +281,7 @@ static void print_pod(Lines *lines, const ProtobufCMessage *object, const GPtrAr
     add_containers(lines, "Containers", spec->containers, spec->n_containers, status->containerstatuses,
                    status->n_containerstatuses);
     if (status->n_conditions > 0) {
-        Table *table = table_new();
+        CtlTable *table = ctl_table_new();
         add_row(table, "Type", "Status", NULL);
         for (size_t i = 0; i < status->n_conditions; i++)
             add_row(table, api_str(status->conditions[i]->type), api_str(status->conditions[i]->status), NULL);
@@ -307,7 +307,7 @@ static const ApiResource *pods(void)
 
 static void add_node_conditions(Lines *lines, const Core__V1__NodeStatus *status)
 {
-    Table *table = table_new();
+    CtlTable *table = ctl_table_new();
     add_row(table, "Type", "Status", "LastHeartbeatTime", "LastTransitionTime", "Reason", "Message", NULL);
     for (size_t i = 0; i < status->n_conditions; i++) {
         const Core__V1__NodeCondition *condition = status->conditions[i];
@@ -321,7 +321,7 @@ static void add_node_conditions(Lines *lines, const Core__V1__NodeStatus *status
 
 static void add_node_pods(Lines *lines, const GPtrArray *related, gint64 now_ns)
 {
-    Table *table = table_new();
+    CtlTable *table = ctl_table_new();
     add_row(table, "Namespace", "Name", "Phase", "Age", NULL);
     for (guint i = 0; related && i < related->len; i++) {
         const Core__V1__Pod *pod = related->pdata[i];
@@ -406,7 +406,7 @@ static void add_strategy(Lines *lines, const Apps__V1__DeploymentStrategy *strat
 
 static void add_replica_sets(Lines *lines, const Apps__V1__Deployment *deployment, const GPtrArray *related)
 {
-    Table *table = table_new();
+    CtlTable *table = ctl_table_new();
     add_row(table, "Name", "Desired", "Current", "Ready", NULL);
     for (guint i = 0; related && i < related->len; i++) {
         const Apps__V1__ReplicaSet *set = related->pdata[i];
@@ -450,7 +450,7 @@ static void print_deployment(Lines *lines, const ProtobufCMessage *object, const
         add_volumes(lines, pod);
         lines_out(lines);
     }
-    Table *table = table_new();
+    CtlTable *table = ctl_table_new();
     add_row(table, "Type", "Status", "Reason", NULL);
     for (size_t i = 0; i < status->n_conditions; i++)
         add_row(table, api_str(status->conditions[i]->type), api_str(status->conditions[i]->status),

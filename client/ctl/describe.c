@@ -57,18 +57,18 @@ void describe_events(Lines *lines, GPtrArray *events, gint64 now_ns)
     }
     lines_title(lines, "Events");
     g_ptr_array_sort(events, compare_events);
-    g_autoptr(Table) table = table_new();
+    g_autoptr(CtlTable) table = ctl_table_new();
     const char *titles[] = {"Type", "Reason", "Age", "From", "Message", NULL};
-    table_add(table, g_strdupv((char **)titles));
+    ctl_table_add(table, g_strdupv((char **)titles));
     for (guint i = 0; i < events->len; i++) {
         const Core__V1__Event *event = events->pdata[i];
         g_autofree char *age = event_age(event, now_ns);
         const char *from = event->source && api_str(event->source->component)[0] ? event->source->component
                                                                                  : api_str(event->reportingcomponent);
         const char *cells[] = {api_str(event->type), api_str(event->reason), age, from, api_str(event->message), NULL};
-        table_add(table, g_strdupv((char **)cells));
+        ctl_table_add(table, g_strdupv((char **)cells));
     }
-    g_autofree char *text = table_flush(table);
+    g_autofree char *text = ctl_table_flush(table);
     lines_in(lines);
     lines_text(lines, text);
     lines_out(lines);

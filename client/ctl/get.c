@@ -19,8 +19,8 @@ typedef struct {
 typedef struct {
     const Get *get;
     const ApiResource *resource;
-    Table *table;
-    TableStyle style;
+    CtlTable *table;
+    CtlTableStyle style;
     gboolean has_titles;
     GHashTable *shown; /* uid to resourceVersion, in a watch */
     GError *problem;
@@ -28,8 +28,8 @@ typedef struct {
 
 static void view_init(View *view, const Get *get, const ApiResource *resource)
 {
-    *view = (View){.get = get, .resource = resource, .table = table_new()};
-    view->style = (TableStyle){
+    *view = (View){.get = get, .resource = resource, .table = ctl_table_new()};
+    view->style = (CtlTableStyle){
         .wide = get->output.format == OUTPUT_WIDE,
         .with_namespace = get->all_namespaces && resource->namespaced,
         .with_kind = get->several_kinds,
@@ -39,7 +39,7 @@ static void view_init(View *view, const Get *get, const ApiResource *resource)
 
 static void view_done(View *view)
 {
-    table_free(view->table);
+    ctl_table_free(view->table);
     if (view->shown)
         g_hash_table_unref(view->shown);
     g_clear_error(&view->problem);
@@ -53,14 +53,14 @@ static gboolean is_table(const Get *get)
 static void view_add(View *view, const ProtobufCMessage *object)
 {
     if (!view->has_titles && !view->get->no_headers)
-        table_add(view->table, table_titles(view->resource, &view->style));
+        ctl_table_add(view->table, ctl_table_titles(view->resource, &view->style));
     view->has_titles = TRUE;
-    table_add(view->table, table_cells(view->resource, object, &view->style, time_now_ns()));
+    ctl_table_add(view->table, ctl_table_cells(view->resource, object, &view->style, time_now_ns()));
 }
 
 static void view_flush(View *view)
 {
-    g_autofree char *text = table_flush(view->table);
+    g_autofree char *text = ctl_table_flush(view->table);
     fputs(text, stdout);
     fflush(stdout);
 }

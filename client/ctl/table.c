@@ -6,20 +6,20 @@
 
 #define GAP 3
 
-struct Table {
+struct CtlTable {
     GPtrArray *rows; /* char** */
     GArray *widths;  /* glong, in characters */
 };
 
-Table *table_new(void)
+CtlTable *ctl_table_new(void)
 {
-    Table *table = g_new(Table, 1);
+    CtlTable *table = g_new(CtlTable, 1);
     table->rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
     table->widths = g_array_new(FALSE, TRUE, sizeof(glong));
     return table;
 }
 
-void table_free(Table *table)
+void ctl_table_free(CtlTable *table)
 {
     if (!table)
         return;
@@ -38,7 +38,7 @@ static char *one_line(char *cell)
     return g_strjoinv(" ", parts);
 }
 
-void table_add(Table *table, char **cells)
+void ctl_table_add(CtlTable *table, char **cells)
 {
     for (guint i = 0; cells[i]; i++) {
         cells[i] = one_line(cells[i]);
@@ -50,7 +50,7 @@ void table_add(Table *table, char **cells)
     g_ptr_array_add(table->rows, cells);
 }
 
-char *table_flush(Table *table)
+char *ctl_table_flush(CtlTable *table)
 {
     GString *out = g_string_new(NULL);
     for (guint r = 0; r < table->rows->len; r++) {
@@ -66,7 +66,7 @@ char *table_flush(Table *table)
     return g_string_free(out, FALSE);
 }
 
-char **table_titles(const ApiResource *resource, const TableStyle *style)
+char **ctl_table_titles(const ApiResource *resource, const CtlTableStyle *style)
 {
     g_autoptr(GStrvBuilder) titles = g_strv_builder_new();
     if (style->with_namespace)
@@ -102,7 +102,8 @@ static void add_taking(GStrvBuilder *cells, char *cell)
     g_free(cell);
 }
 
-char **table_cells(const ApiResource *resource, const ProtobufCMessage *object, const TableStyle *style, gint64 now_ns)
+char **ctl_table_cells(const ApiResource *resource, const ProtobufCMessage *object, const CtlTableStyle *style,
+                       gint64 now_ns)
 {
     const Meta__V1__ObjectMeta *meta = api_meta_peek(object);
     g_autoptr(GStrvBuilder) cells = g_strv_builder_new();

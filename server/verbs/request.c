@@ -34,10 +34,10 @@ ProtobufCMessage *request_decode(const ProtobufCMessageDescriptor *type, const v
     return api_message_unpack(type, data, size, error);
 }
 
-/* A string field of a request that is read without its descriptor. New string, NULL on bad text. */
+/* A string field of a request that is read without its descriptor; "" if it is absent. New string, NULL on bad text. */
 static char *text_from_wire(const ApiWireReader *reader)
 {
-    const char *text = (const char *)reader->data;
+    const char *text = reader->number ? (const char *)reader->data : "";
     if (!g_utf8_validate_len(text, reader->size, NULL))
         return NULL;
     return g_strndup(text, reader->size);

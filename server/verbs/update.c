@@ -66,6 +66,7 @@ static void bump_generation(const ApiResource *resource, ProtobufCMessage *objec
 {
     if (!resource->has_generation)
         return;
+    api_message_normalize(object);
     g_autoptr(GBytes) bytes = api_message_pack(object);
     if (differs(resource, bytes, current))
         api_set_scalar(api_meta(object), generation, api_meta(object)->generation + 1);

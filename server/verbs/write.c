@@ -86,8 +86,9 @@ gboolean write_check_version(const Request *request, const StoreEntry *current, 
     return FALSE;
 }
 
-StoreAction write_put(const ProtobufCMessage *object, const StoreEntry *current, StoreChange *change)
+StoreAction write_put(ProtobufCMessage *object, const StoreEntry *current, StoreChange *change)
 {
+    api_message_normalize(object);
     g_autoptr(GBytes) bytes = api_message_pack(object);
     gsize size;
     const void *data = g_bytes_get_data(bytes, &size);

@@ -27,8 +27,8 @@ gboolean write_refuse_dry_run(gsize n_dry_run, GError **error);
 /* CONFLICT unless the revision and uid that the client gave ("" or NULL: any) are the object's. */
 gboolean write_check_version(const Request *request, const StoreEntry *current, const char *resource_version,
                              const char *uid, GError **error);
-/* Packs a finished object into the change; KEEP where nothing differs from what is stored. */
-StoreAction write_put(const ProtobufCMessage *object, const StoreEntry *current, StoreChange *change);
+/* Packs a finished object, brought into its one stored form, into the change; KEEP where nothing differs from what is stored. */
+StoreAction write_put(ProtobufCMessage *object, const StoreEntry *current, StoreChange *change);
 /* The removal of an object, with what its kind gives back. */
 StoreAction write_remove(const Request *request, const ProtobufCMessage *object, StoreChange *change);
 /* Whether an object that is being deleted is to go: nothing holds it and no grace is left. */

@@ -62,7 +62,7 @@ start_supervised()
     mkdir -p "$run/proc" "$logs"
     setsid "$root/hack/lib/supervise" "$record" "$log" "$@" </dev/null >>"$log" 2>&1 {lock}>&- &
     last_log=$log
-    wait_for 10 "$component started" supervisor_pid "$component"
+    wait_for 30 "$component started" supervisor_pid "$component"
     last_log=
 }
 

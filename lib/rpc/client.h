@@ -58,8 +58,8 @@ GBytes *rpc_unary_sync(RpcChannel *channel, const char *method, GBytes *request,
 typedef struct RpcStream RpcStream;
 
 typedef struct {
-    /* A message came. The next is read after this returns (one message is in flight per stream), so a slow reader slows its
-     * sender. message is borrowed. */
+    /* A message came. Only a few (64, or 128 KiB) are read ahead of this, so a slow reader slows its sender. message is
+     * borrowed. */
     void (*message)(RpcStream *stream, GBytes *message, gpointer data);
     /* The stream is over: error is NULL when the peer ended it with OK. Called exactly once, last. */
     void (*end)(RpcStream *stream, const GError *error, gpointer data);
@@ -76,9 +76,9 @@ void rpc_stream_unref(RpcStream *stream);
 /* Queues a message. FALSE if the stream is over or more than 1 024 messages wait. */
 gboolean rpc_stream_send(RpcStream *stream, GBytes *message);
 void rpc_stream_close_send(RpcStream *stream);
-/* From inside message(): the next message is not read, nor the end told, until rpc_stream_resume(), which must follow sooner or
- * later, also after a cancel; any thread may call it, and end() may run inside it. So whoever passes messages on slows the
- * sender down to the speed of their receiver. */
+/* From inside message(): no further message is delivered, nor the end told, until rpc_stream_resume(), which must follow sooner
+ * or later, also after a cancel; any thread may call it, and without a context message() and end() may run inside it. So
+ * whoever passes messages on slows the sender down to the speed of their receiver. */
 void rpc_stream_pause(RpcStream *stream);
 void rpc_stream_resume(RpcStream *stream);
 /* end follows with CANCELLED (from the loop, not from inside this call); no message is delivered after this when called in

@@ -3,10 +3,12 @@
 #include "lib/rpc/inbox.h"
 
 #define MAX_QUEUED 1024
+#define MAX_PENDING 64 /* messages */
+#define MAX_PENDING_BYTES (128 * 1024)
 
-/* Three batches may be under way: the status (posted first, completes last), one send, one receive. A message is received, then
- * delivered, and only then the next one is asked for: `reading` spans all of that, so that the end is never delivered before
- * or during a message. */
+/* Three batches may be under way: the status (posted first, completes last), one send, one receive. Messages that were received
+ * and not yet delivered are pending; receiving goes on while few of them are, so that a loop takes many at each wake-up, and
+ * a slow one still slows the sender. The end is delivered after the last message. */
 struct RpcStream {
     gatomicrefcount refs; /* the caller's, and one until the end is delivered and nothing is under way */
     RpcLive live;
@@ -23,11 +25,17 @@ struct RpcStream {
     GCancellable *cancellable;
     gulong cancel_handler;
 
-    GMutex lock;     /* for all below but `received` and `message`, which belong to who reads */
+    GMutex lock;     /* for all below */
     grpc_call *call; /* NULL once nothing is under way */
     guint batches;   /* under way */
-    gboolean cancelled, sending, reading, over, ended;
-    gboolean paused, held; /* held: a message is delivered, and what follows waits for a resume, which has its reference */
+    gboolean cancelled, sending, over, ended;
+    gboolean reading;    /* a receive is under way */
+    gboolean read_all;   /* no more will come */
+    gboolean delivering; /* message_work is posted, or runs, or is held */
+    gboolean paused;
+    gboolean held;  /* delivering has stopped for a pause; resuming goes on with it, with its reference */
+    GQueue pending; /* of GBytes */
+    gsize pending_bytes;
     gboolean close_send; /* asked for */
     gboolean half_closed;
     GQueue queue; /* of GBytes */
@@ -36,8 +44,7 @@ struct RpcStream {
     grpc_slice status_message;
     GError *error; /* set before the status when the stream could not begin */
 
-    grpc_byte_buffer *received;
-    GBytes *message;
+    grpc_byte_buffer *received; /* of the receive under way */
 };
 
 #define STREAM_OF(pointer, member) ((RpcStream *)((char *)(pointer)-G_STRUCT_OFFSET(RpcStream, member)))
@@ -56,6 +63,7 @@ void rpc_stream_unref(RpcStream *stream)
     g_clear_object(&stream->cancellable);
     g_clear_error(&stream->error);
     g_queue_clear_full(&stream->queue, (GDestroyNotify)g_bytes_unref);
+    g_queue_clear_full(&stream->pending, (GDestroyNotify)g_bytes_unref);
     grpc_metadata_array_destroy(&stream->headers);
     g_mutex_clear(&stream->lock);
     g_free(stream->method);
@@ -96,6 +104,9 @@ static void stream_send_next(RpcStream *stream)
 
 static void stream_receive_next(RpcStream *stream, gboolean first)
 {
+    if (stream->reading || stream->read_all || stream->over || stream->pending.length >= MAX_PENDING ||
+        stream->pending_bytes >= MAX_PENDING_BYTES || (!first && (stream->cancelled || rpc_is_stopping())))
+        return;
     stream->reading = TRUE;
     stream->received = NULL;
     grpc_op ops[2] = {
@@ -105,10 +116,10 @@ static void stream_receive_next(RpcStream *stream, gboolean first)
     stream_post(stream, ops, first ? 2 : 1, &stream->receive_tag);
 }
 
-/* Delivers the end once the status is there and no message is on its way to the handler. */
+/* TRUE once, when the status is there and no message is on its way to the handler. */
 static gboolean stream_must_end(RpcStream *stream)
 {
-    if (!stream->over || stream->reading || stream->ended)
+    if (!stream->over || stream->reading || stream->delivering || stream->ended)
         return FALSE;
     stream->ended = TRUE;
     return TRUE;
@@ -152,49 +163,52 @@ static void receive_completed(RpcTag *tag, gboolean ok)
     GBytes *message = rpc_bytes_take_buffer(g_steal_pointer(&stream->received));
     if (!ok)
         g_clear_pointer(&message, g_bytes_unref);
-    stream->message = message;
+    g_mutex_lock(&stream->lock);
+    stream->reading = FALSE;
+    stream->read_all = message == NULL;
+    gboolean deliver = message && !stream->delivering;
     if (message) {
+        g_queue_push_tail(&stream->pending, message);
+        stream->pending_bytes += g_bytes_get_size(message);
+        stream->delivering = TRUE;
+        stream_receive_next(stream, FALSE);
+    }
+    if (deliver) {
         rpc_stream_ref(stream);
+        g_mutex_unlock(&stream->lock);
         rpc_inbox_post(stream->inbox, &stream->message_work);
         g_mutex_lock(&stream->lock);
-    } else {
-        g_mutex_lock(&stream->lock);
-        stream->reading = FALSE;
     }
     stream_batch_done(stream);
 }
 
-/* After a message, whose reference it takes: asks for the next one, or lets the end be told. */
-static void stream_read_on(RpcStream *stream, gboolean deliver)
-{
-    g_mutex_lock(&stream->lock);
-    if (stream->paused && deliver) {
-        stream->held = TRUE;
-        g_mutex_unlock(&stream->lock);
-        return;
-    }
-    if (stream->over || stream->cancelled || !deliver || rpc_is_stopping())
-        stream->reading = FALSE;
-    else
-        stream_receive_next(stream, FALSE);
-    gboolean end = stream_must_end(stream);
-    g_mutex_unlock(&stream->lock);
-    if (end) /* its turn to hand the message's reference on */
-        rpc_inbox_post(stream->inbox, &stream->end_work);
-    else
-        rpc_stream_unref(stream);
-}
-
+/* Delivers what is pending now, unless paused; what comes meanwhile waits for its turn, as other sources of the loop do. */
 static void message_deliver(RpcWork *work, gboolean deliver)
 {
     RpcStream *stream = STREAM_OF(work, message_work);
-    g_autoptr(GBytes) message = g_steal_pointer(&stream->message);
     g_mutex_lock(&stream->lock);
-    gboolean wanted = deliver && !stream->cancelled;
+    for (guint n = stream->pending.length; n > 0 && !(stream->paused && deliver); n--) {
+        GBytes *message = g_queue_pop_head(&stream->pending);
+        stream->pending_bytes -= g_bytes_get_size(message);
+        gboolean wanted = deliver && !stream->cancelled;
+        g_mutex_unlock(&stream->lock);
+        if (wanted)
+            stream->handlers.message(stream, message, stream->data);
+        g_bytes_unref(message);
+        g_mutex_lock(&stream->lock);
+        stream_receive_next(stream, FALSE);
+    }
+    stream->held = stream->paused && deliver;
+    stream->delivering = stream->held || stream->pending.length > 0;
+    gboolean held = stream->held, again = stream->delivering && !held, end = stream_must_end(stream);
     g_mutex_unlock(&stream->lock);
-    if (wanted)
-        stream->handlers.message(stream, message, stream->data);
-    stream_read_on(stream, deliver);
+    /* Each of these takes over the reference that came with the work. */
+    if (again)
+        rpc_inbox_post(stream->inbox, &stream->message_work);
+    else if (end)
+        rpc_inbox_post(stream->inbox, &stream->end_work);
+    else if (!held)
+        rpc_stream_unref(stream);
 }
 
 static void status_completed(RpcTag *tag, gboolean ok)
@@ -258,7 +272,7 @@ void rpc_stream_resume(RpcStream *stream)
     stream->held = FALSE;
     g_mutex_unlock(&stream->lock);
     if (held)
-        stream_read_on(stream, TRUE);
+        rpc_inbox_post(stream->inbox, &stream->message_work);
 }
 
 static void stream_cancelled(GCancellable *cancellable, gpointer data)

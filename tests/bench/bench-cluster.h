@@ -2,8 +2,8 @@
 #pragma once
 
 #include "bench.h"
-#include "client/client.h"
 #include "cleat/v1/core.pb-c.h"
+#include "client/client.h"
 #include "foreign/etcd/rpc.pb-c.h"
 
 /* Clients with a connection each. */
@@ -93,7 +93,8 @@ static inline Core__V1__Pod *bench_pod_new(void)
     api_label_set(meta, "app.kubernetes.io/name", "web");
     api_label_set(meta, "app.kubernetes.io/component", "frontend");
     api_label_set(meta, "pod-template-hash", "7d4b9c6f5b");
-    api_annotation_set(meta, "example.com/description", "a pod of ordinary size, as a Deployment makes them by the dozen");
+    api_annotation_set(meta, "example.com/description",
+                       "a pod of ordinary size, as a Deployment makes them by the dozen");
     pod->spec = API_NEW(Core__V1__PodSpec, core__v1__pod_spec);
     pod->spec->schedulername = g_strdup("nobody");
     pod->spec->restartpolicy = g_strdup("Always");
@@ -101,7 +102,8 @@ static inline Core__V1__Pod *bench_pod_new(void)
     container->name = g_strdup("web");
     container->image = g_strdup("registry.example.com/team/web-frontend:1.42.0");
     container->imagepullpolicy = g_strdup("IfNotPresent");
-    static const char *const args[] = {"--listen=0.0.0.0:8080", "--log-format=json", "--upstream=http://backend:8080/api"};
+    static const char *const args[] = {"--listen=0.0.0.0:8080", "--log-format=json",
+                                       "--upstream=http://backend:8080/api"};
     for (guint i = 0; i < G_N_ELEMENTS(args); i++)
         api_append(container->args, container->n_args, g_strdup(args[i]));
     for (guint i = 0; i < 5; i++) {

@@ -55,8 +55,9 @@ static void wait_empty(Client *client)
     ClientListOptions options = {.limit = 1};
     for (;;) {
         g_autoptr(GError) error = NULL;
-        API_AUTO(ProtobufCMessage) list =
-            client_list_sync(client, api_resource_by_descriptor(&core__v1__pod__descriptor), BENCH_NAMESPACE, &options, &error);
+        API_AUTO(ProtobufCMessage)
+        list = client_list_sync(client, api_resource_by_descriptor(&core__v1__pod__descriptor), BENCH_NAMESPACE,
+                                &options, &error);
         if (!list)
             bench_fail("list", error);
         if (((Core__V1__PodList *)list)->n_items == 0)
@@ -65,16 +66,24 @@ static void wait_empty(Client *client)
     }
 }
 
-static void compare_creates(BenchConnections *server, RpcChannel **etcd, BenchPods *pods, BenchRaw *raw, guint concurrency,
-                            double seconds, guint rounds)
+static void compare_creates(BenchConnections *server, RpcChannel **etcd, BenchPods *pods, BenchRaw *raw,
+                            guint concurrency, double seconds, guint rounds)
 {
     guint connections = MIN(concurrency, server->n);
-    Row anchor = row("etcd txn", &(BenchLoad){.channels = etcd, .n_channels = connections, .method = "/etcdserverpb.KV/Txn",
-                                              .request = bench_raw_request, .data = raw, .concurrency = concurrency,
+    Row anchor = row("etcd txn", &(BenchLoad){.channels = etcd,
+                                              .n_channels = connections,
+                                              .method = "/etcdserverpb.KV/Txn",
+                                              .request = bench_raw_request,
+                                              .data = raw,
+                                              .concurrency = concurrency,
                                               .seconds = seconds});
-    Row creates = row("create", &(BenchLoad){.channels = server->channels, .n_channels = connections,
-                                             .method = "/cleat.v1.Pods/Create", .request = bench_create_request,
-                                             .data = pods, .concurrency = concurrency, .seconds = seconds});
+    Row creates = row("create", &(BenchLoad){.channels = server->channels,
+                                             .n_channels = connections,
+                                             .method = "/cleat.v1.Pods/Create",
+                                             .request = bench_create_request,
+                                             .data = pods,
+                                             .concurrency = concurrency,
+                                             .seconds = seconds});
     for (guint i = 0; i < rounds; i++) {
         pods->round++;
         Row *order[2] = {i % 2 ? &creates : &anchor, i % 2 ? &anchor : &creates};
@@ -104,12 +113,20 @@ static void compare_gets(BenchConnections *server, RpcChannel **etcd, BenchPods 
                          double seconds, guint rounds)
 {
     guint connections = MIN(concurrency, server->n);
-    Row anchor = row("etcd range", &(BenchLoad){.channels = etcd, .n_channels = connections,
-                                                .method = "/etcdserverpb.KV/Range", .request = raw_get_request, .data = raw,
-                                                .concurrency = concurrency, .seconds = seconds});
-    Row gets = row("get", &(BenchLoad){.channels = server->channels, .n_channels = connections,
-                                       .method = "/cleat.v1.Pods/Get", .request = get_request, .data = pods,
-                                       .concurrency = concurrency, .seconds = seconds});
+    Row anchor = row("etcd range", &(BenchLoad){.channels = etcd,
+                                                .n_channels = connections,
+                                                .method = "/etcdserverpb.KV/Range",
+                                                .request = raw_get_request,
+                                                .data = raw,
+                                                .concurrency = concurrency,
+                                                .seconds = seconds});
+    Row gets = row("get", &(BenchLoad){.channels = server->channels,
+                                       .n_channels = connections,
+                                       .method = "/cleat.v1.Pods/Get",
+                                       .request = get_request,
+                                       .data = pods,
+                                       .concurrency = concurrency,
+                                       .seconds = seconds});
     for (guint i = 0; i < rounds; i++) {
         row_run(&anchor);
         row_run(&gets);
@@ -136,8 +153,13 @@ int main(int argc, char **argv)
     wait_empty(server.clients[0]);
 
     BenchPods pods = bench_pods();
-    BenchLoad fill = {.channels = server.channels, .n_channels = connections, .method = "/cleat.v1.Pods/Create",
-                      .request = bench_create_request, .data = &pods, .concurrency = 16, .max = GETS};
+    BenchLoad fill = {.channels = server.channels,
+                      .n_channels = connections,
+                      .method = "/cleat.v1.Pods/Create",
+                      .request = bench_create_request,
+                      .data = &pods,
+                      .concurrency = 16,
+                      .max = GETS};
     bench_load(&fill);
     g_autofree char *name = bench_pod_name(&pods, 0);
     g_autofree char *key = g_strconcat(POD_PREFIX, name, NULL);

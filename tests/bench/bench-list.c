@@ -79,7 +79,9 @@ static GBytes *list_request(const char *resource_version)
 
 static RpcChannel *big_channel(const char *const *addresses, const RpcClientCredentials *credentials, const char *name)
 {
-    RpcChannelOptions options = {.addresses = addresses, .credentials = credentials, .server_name = name,
+    RpcChannelOptions options = {.addresses = addresses,
+                                 .credentials = credentials,
+                                 .server_name = name,
                                  .max_message_bytes = 256 * 1024 * 1024};
     g_autoptr(GError) error = NULL;
     RpcChannel *channel = rpc_channel_new(&options, &error);
@@ -125,8 +127,8 @@ static void measure(RpcChannel *channel, int server_pid, int n, int sizes, const
     print_time("list, any revision", any_ms, size);
     print_time("anchor: one buffer, plaintext on a unix socket", anchor_ms, anchor_size);
     print_time("anchor: memcpy", time_memcpy(size, n), size);
-    printf("server: RSS %ld KiB before, %ld KiB after, %ld KiB at the highest while it listed: %+ld KiB\n", before, after,
-           peak, peak - before);
+    printf("server: RSS %ld KiB before, %ld KiB after, %ld KiB at the highest while it listed: %+ld KiB\n", before,
+           after, peak, peak - before);
     rpc_channel_unref(anchor);
 }
 
@@ -153,8 +155,13 @@ int main(int argc, char **argv)
     bench_make_namespace(server.clients[0]);
     printf("server: RSS %ld KiB without pods\n", bench_rss_kib(server_pid));
     BenchPods pods = bench_pods();
-    BenchLoad fill = {.channels = server.channels, .n_channels = server.n, .method = "/cleat.v1.Pods/Create",
-                      .request = bench_create_request, .data = &pods, .concurrency = 64, .max = count};
+    BenchLoad fill = {.channels = server.channels,
+                      .n_channels = server.n,
+                      .method = "/cleat.v1.Pods/Create",
+                      .request = bench_create_request,
+                      .data = &pods,
+                      .concurrency = 64,
+                      .max = count};
     BenchResult filled = bench_load(&fill);
     printf("%" G_GUINT64_FORMAT " pods created in %.1f s\n", filled.calls, filled.seconds);
     g_autofree char *name = bench_pod_name(&pods, 0);

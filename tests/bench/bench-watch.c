@@ -106,8 +106,8 @@ static void measure(const char *config, RpcChannel *writer, BenchPods *pods, int
         bench_add(times, (bench_seconds() - start) * 1e3);
     }
     long after = bench_rss_kib(server_pid);
-    printf("%u watchers on %3u connections: all have an event %.1f ms after its create was sent (median; p99 %.1f)\n", n,
-           connections, bench_quantile(times, 0.5), bench_quantile(times, 0.99));
+    printf("%u watchers on %3u connections: all have an event %.1f ms after its create was sent (median; p99 %.1f)\n",
+           n, connections, bench_quantile(times, 0.5), bench_quantile(times, 0.99));
     printf("  server: %.1f KiB per watcher once open, %.1f KiB after %u events (connections included)\n",
            (double)(opened - before) / n, (double)(after - before) / n, events);
     g_atomic_int_set(&cancelled, 1);

@@ -224,6 +224,48 @@ static void test_flow_control(void)
     rpc_stream_unref(other);
 }
 
+/* Pausing from inside message() holds back what follows, in the loop and on a polling thread, the end as well. */
+static void pausing_message(RpcStream *stream, GBytes *message, gpointer data)
+{
+    rpc_stream_pause(stream);
+    reader_message(stream, message, data);
+}
+
+static void test_pause(void)
+{
+    static const RpcStreamHandlers handlers = {pausing_message, reader_end};
+    enum { MESSAGES = 100 };
+    for (int threaded = 0; threaded < 2; threaded++) {
+        RpcCallOptions options = threaded ? in_thread : in_loop();
+        gint64 wanted[2] = {MESSAGES, 10};
+        g_autoptr(GBytes) request = g_bytes_new(wanted, sizeof wanted);
+        g_auto(Reader) reader = {0};
+        RpcStream *stream = rpc_stream_open(channel, "/test.Test/Count", request, TRUE, &options, &handlers, &reader);
+        for (int i = 1; i <= MESSAGES; i++) {
+            wait_for(g_atomic_int_get(&reader.n) == i);
+            g_auto(Reader) beside = {0}; /* as long as this takes, nothing more comes */
+            rpc_stream_unref(open_count(3, 10, &options, &beside));
+            wait_for(g_atomic_int_get(&beside.ended));
+            g_assert_cmpint(g_atomic_int_get(&reader.n), ==, i);
+            g_assert_false(g_atomic_int_get(&reader.ended));
+            rpc_stream_resume(stream);
+        }
+        wait_for(g_atomic_int_get(&reader.ended));
+        g_assert_no_error(reader.error);
+        rpc_stream_unref(stream);
+
+        g_auto(Reader) cancelled = {0};
+        stream = rpc_stream_open(channel, "/test.Test/Count", request, TRUE, &options, &handlers, &cancelled);
+        wait_for(g_atomic_int_get(&cancelled.n) == 1);
+        rpc_stream_cancel(stream);
+        rpc_stream_resume(stream);
+        wait_for(g_atomic_int_get(&cancelled.ended));
+        g_assert_cmpint(cancelled.n, ==, 1);
+        rpc_stream_unref(stream);
+    }
+    wait_for(g_atomic_int_get(&open_calls) == 0);
+}
+
 static void test_cancel(void)
 {
     RpcCallOptions options = in_loop();
@@ -335,6 +377,7 @@ int main(int argc, char **argv)
     g_test_add_func("/rpc/stream/server", test_server_stream);
     g_test_add_func("/rpc/stream/bidirectional", test_bidirectional);
     g_test_add_func("/rpc/stream/flow-control", test_flow_control);
+    g_test_add_func("/rpc/stream/pause", test_pause);
     g_test_add_func("/rpc/stream/cancel", test_cancel);
     g_test_add_func("/rpc/stream/deadline", test_deadline);
     g_test_add_func("/rpc/stream/errors", test_errors);

@@ -216,6 +216,19 @@ RpcClientCredentials *harness_credentials(Harness *harness, const char *identity
     return credentials;
 }
 
+RpcServerCredentials *harness_agent_credentials(Harness *harness)
+{
+    static const char *const hosts[] = {"127.0.0.1", NULL};
+    g_autoptr(GError) error = NULL;
+    issue(harness, "agent", "/O=system:nodes/CN=system:node:agent", "server", hosts);
+    g_autofree char *ca = g_strconcat(harness->dir, "/ca.crt", NULL);
+    g_autofree char *cert = g_strconcat(harness->dir, "/agent.crt", NULL);
+    g_autofree char *key = g_strconcat(harness->dir, "/agent.key", NULL);
+    RpcServerCredentials *credentials = rpc_server_credentials_load(ca, cert, key, TRUE, &error);
+    g_assert_no_error(error);
+    return credentials;
+}
+
 /* --- channels ---*/
 
 static RpcChannel *channel_new(const char *address, const RpcClientCredentials *credentials)

@@ -31,6 +31,8 @@ const char *harness_config(Harness *harness, const char *identity);
 const char *harness_certificate(Harness *harness, const char *identity);
 /* Credentials of an identity; NULL: none, but trusting the server. New. */
 RpcClientCredentials *harness_credentials(Harness *harness, const char *identity);
+/* What a node's agent at 127.0.0.1 serves with: a certificate for that address, and clients must show theirs. New. */
+RpcServerCredentials *harness_agent_credentials(Harness *harness);
 /* A channel to one server as an identity. New. */
 RpcChannel *harness_channel(Harness *harness, guint server, const char *identity);
 /* A channel to etcd. New. */

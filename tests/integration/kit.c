@@ -171,6 +171,8 @@ struct KitWatch {
     RpcStream *stream;
     GAsyncQueue *events; /* of KitEvent */
     gboolean ended;      /* the end was taken from the queue */
+    GMutex lock;
+    gboolean held; /* lock */
 };
 
 void kit_event_free(KitEvent *event)
@@ -186,7 +188,6 @@ void kit_event_free(KitEvent *event)
 /* On a polling thread. A watch event is {type = 1, object = 2} for every kind. */
 static void on_message(RpcStream *stream, GBytes *message, gpointer data)
 {
-    (void)stream;
     KitWatch *watch = data;
     KitEvent *event = g_new0(KitEvent, 1);
     ApiWireReader reader;
@@ -200,6 +201,25 @@ static void on_message(RpcStream *stream, GBytes *message, gpointer data)
             event->object = api_message_unpack(watch->resource->object, reader.data, reader.size, &event->error);
     }
     g_async_queue_push(watch->events, event);
+    g_mutex_lock(&watch->lock);
+    if (watch->held)
+        rpc_stream_pause(stream);
+    g_mutex_unlock(&watch->lock);
+}
+
+void kit_watch_hold(KitWatch *watch)
+{
+    g_mutex_lock(&watch->lock);
+    watch->held = TRUE;
+    g_mutex_unlock(&watch->lock);
+}
+
+void kit_watch_release(KitWatch *watch)
+{
+    g_mutex_lock(&watch->lock);
+    watch->held = FALSE;
+    g_mutex_unlock(&watch->lock);
+    rpc_stream_resume(watch->stream);
 }
 
 static void on_end(RpcStream *stream, const GError *error, gpointer data)
@@ -219,6 +239,7 @@ KitWatch *kit_watch(RpcChannel *channel, const ApiResource *resource, const char
     Cleat__V1__ListRequest request = list_request(namespace_, options);
     g_autoptr(GBytes) bytes = api_message_pack(&request.base);
     g_autofree char *method = g_strdup_printf("/%s/Watch", resource->service);
+    g_mutex_init(&watch->lock);
     watch->resource = resource;
     watch->events = g_async_queue_new();
     watch->stream = rpc_stream_open(channel, method, bytes, TRUE, NULL, &handlers, watch);
@@ -261,5 +282,6 @@ void kit_watch_free(KitWatch *watch)
         kit_event_free(kit_watch_next(watch));
     rpc_stream_unref(watch->stream);
     g_async_queue_unref(watch->events);
+    g_mutex_clear(&watch->lock);
     g_free(watch);
 }

@@ -56,5 +56,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KitEvent, kit_event_free)
 KitEvent *kit_watch_next(KitWatch *watch);
 /* It must be of that type and about the object of that name ("" : any). Returns its revision. */
 gint64 kit_watch_expect(KitWatch *watch, const char *type, const char *name);
+/* Stops and goes on reading from the connection, as a slow client does. */
+void kit_watch_hold(KitWatch *watch);
+void kit_watch_release(KitWatch *watch);
 /* Whether something comes within ms. For events that must not come: give a later one that must, if you can. */
 gboolean kit_watch_silent(KitWatch *watch, guint ms);

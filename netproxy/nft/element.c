@@ -17,6 +17,7 @@ static const NftMapInfo maps[NFT_MAPS_] = {
                            CONCAT2(TYPE_ADDRESS, TYPE_PORT)},
     [NFT_MAP_EMPTY] = {"empty", sizeof(guint32), 0, FALSE, TYPE_MARK, 0},
     [NFT_MAP_HAIRPIN] = {"hairpin", sizeof(NftPair), 0, FALSE, CONCAT2(TYPE_ADDRESS, TYPE_ADDRESS), 0},
+    [NFT_MAP_NETWORKS] = {"networks", sizeof(guint32), sizeof(guint32), FALSE, TYPE_ADDRESS, TYPE_MARK},
 };
 
 static const struct {
@@ -83,12 +84,18 @@ static char *pair_key_to_string(const NftKey *key)
     return g_strdup_printf("%s to itself", source);
 }
 
+static char *network_key_to_string(const NftKey *key)
+{
+    g_autofree char *address = address_to_string(key->network);
+    return g_strdup_printf("network %s", address);
+}
+
 char *nft_key_to_string(NftMap map, const NftKey *key)
 {
     static char *(*const print[NFT_MAPS_])(const NftKey *key) = {
         [NFT_MAP_FRONTENDS] = frontend_key_to_string, [NFT_MAP_CLASSES] = id_key_to_string,
         [NFT_MAP_ENDPOINTS] = slot_key_to_string,     [NFT_MAP_EMPTY] = id_key_to_string,
-        [NFT_MAP_HAIRPIN] = pair_key_to_string,
+        [NFT_MAP_HAIRPIN] = pair_key_to_string,       [NFT_MAP_NETWORKS] = network_key_to_string,
     };
     g_assert(map < NFT_MAPS_);
     return print[map](key);

@@ -18,6 +18,7 @@ typedef enum {
     NFT_MAP_ENDPOINTS, /* NftSlot -> NftDest */
     NFT_MAP_EMPTY,     /* set of ids: service ports without endpoints */
     NFT_MAP_HAIRPIN,   /* set of NftPair: endpoints that may reach themselves through a service */
+    NFT_MAP_NETWORKS,  /* address of the service network -> 0 */
     NFT_MAPS_,
 } NftMap;
 
@@ -50,6 +51,7 @@ typedef union {
     guint32 id;
     NftSlot slot;
     NftPair pair;
+    guint32 network;
     guint8 bytes[12];
 } NftKey;
 
@@ -79,7 +81,8 @@ NftMap nft_map_by_name(const char *name);
 /* The chain for service ports with <count> endpoints: "n-3". New string. */
 char *nft_class_chain(guint count);
 
-/* In words: "10.96.0.1:80/tcp", "service 7", "service 7 slot 2", "10.244.1.3 to itself". New string. */
+/* In words: "10.96.0.1:80/tcp", "service 7", "service 7 slot 2", "10.244.1.3 to itself",
+ * "network 10.96.0.0". New string. */
 char *nft_key_to_string(NftMap map, const NftKey *key);
 char *nft_frontend_to_string(const NftFrontend *frontend);
 char *nft_dest_to_string(const NftDest *dest);

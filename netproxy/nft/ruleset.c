@@ -134,7 +134,12 @@ static void build_reject(NftBatch *batch)
 }
 
 /* Connections that can go nowhere. The order of the rules is the decision: a frontend with endpoints is left alone, then
- * any other frontend is refused, then whatever else is sent into the service network. */
+ * any other frontend is refused, then whatever else is sent into the service network.
+ *
+ * Every refusal needs a hit in a map of this table, even for the network, which a comparison could tell: while the kernel
+ * replaces the table, the old chains still run for a moment (their rules stay until the hooks are taken away), but their maps
+ * are empty already (not their sets, whose elements refer to nothing). A refusal without a hit would then refuse every
+ * connection; this way the old chain does nothing, and the new one, which runs after it, decides. */
 static void build_refuse(NftBatch *batch, const NftSettings *settings)
 {
     nft_batch_add_chain(batch, "refuse", NULL, 0, 0);
@@ -150,8 +155,13 @@ static void build_refuse(NftBatch *batch, const NftSettings *settings)
     nft_batch_add_rule(batch, rule);
 
     if (settings->services.length) {
+        guint32 mask = network_mask(&settings->services);
+        NftKey key = {.network = settings->services.address};
+        nft_batch_add_element(batch, NFT_MAP_NETWORKS, &key, &(NftData){0}, NULL);
         rule = nft_rule_new("refuse");
-        match_network(rule, IP_DESTINATION, &settings->services, TRUE);
+        nft_rule_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, IP_DESTINATION, IP_ADDRESS_LENGTH, 0);
+        nft_rule_mask(rule, 0, &mask, sizeof mask);
+        nft_rule_in_map(rule, NFT_MAP_NETWORKS, 0, 0);
         nft_rule_verdict(rule, NFT_GOTO, "reject");
         nft_batch_add_rule(batch, rule);
     }
@@ -166,18 +176,23 @@ static void build_filter_hook(NftBatch *batch, const char *chain, guint hook)
     nft_batch_add_rule(batch, rule);
 }
 
-static void build_nat_hook(NftBatch *batch, const char *chain, guint hook)
+/* A new connection into the service network that was neither translated nor refused has slipped through while there was no
+ * table. Its packet is dropped before conntrack remembers it, so that the next try is looked at anew. */
+static void build_untranslated(NftBatch *batch, const char *chain, guint hook, const NftSettings *settings)
 {
-    nft_batch_add_chain(batch, chain, "nat", hook, NF_IP_PRI_NAT_DST);
+    nft_batch_add_chain(batch, chain, "filter", hook, PRIORITY_FORWARD);
+    if (!settings->services.length)
+        return;
     struct nftnl_rule *rule = nft_rule_new(chain);
-    load_service(rule);
-    nft_rule_verdict_map(rule, NFT_MAP_CLASSES, REGISTER_SERVICE);
+    match_ct_state(rule, CT_STATE_NEW, TRUE);
+    match_network(rule, IP_DESTINATION, &settings->services, TRUE);
+    nft_rule_verdict(rule, NF_DROP, NULL);
     nft_batch_add_rule(batch, rule);
 }
 
 static void build_forward(NftBatch *batch, const NftSettings *settings)
 {
-    nft_batch_add_chain(batch, "forward", "filter", NF_INET_FORWARD, PRIORITY_FORWARD);
+    build_untranslated(batch, "forward", NF_INET_FORWARD, settings);
     if (!settings->cluster.length)
         return;
     struct nftnl_rule *rule = nft_rule_new("forward");
@@ -187,15 +202,35 @@ static void build_forward(NftBatch *batch, const NftSettings *settings)
     nft_batch_add_rule(batch, rule);
 }
 
+/* --- translation ------------------------------------------------------------------------------------------------------
+ * Every chain that translates exists twice, one directly after the other. While the kernel replaces the table, a packet may
+ * meet a new chain before the change (without rules yet) and then the old one after it (its maps are empty already); it would
+ * go on untranslated, and so would all of its connection. The second chain sees it after both, and has rules and maps. A
+ * connection that has been translated does not come to it, so it costs others one more look-up for their first packet. */
+
+static const char *const hook_suffix[] = {"", "-again"};
+
+static void build_nat_hook(NftBatch *batch, const char *name, guint hook)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(hook_suffix); i++) {
+        g_autofree char *chain = g_strconcat(name, hook_suffix[i], NULL);
+        nft_batch_add_chain(batch, chain, "nat", hook, NF_IP_PRI_NAT_DST + (gint)i);
+        struct nftnl_rule *rule = nft_rule_new(chain);
+        load_service(rule);
+        nft_rule_verdict_map(rule, NFT_MAP_CLASSES, REGISTER_SERVICE);
+        nft_batch_add_rule(batch, rule);
+    }
+}
+
 static void add_masquerade(NftBatch *batch, struct nftnl_rule *rule)
 {
     nft_rule_masquerade(rule);
     nft_batch_add_rule(batch, rule);
 }
 
-static void build_service_masquerade(NftBatch *batch, const NftSettings *settings)
+static void build_service_masquerade(NftBatch *batch, const char *chain, const NftSettings *settings)
 {
-    struct nftnl_rule *rule = nft_rule_new("postrouting"); /* an endpoint that reached itself would answer itself */
+    struct nftnl_rule *rule = nft_rule_new(chain); /* an endpoint that reached itself would answer itself */
     match_translated(rule);
     nft_rule_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, IP_SOURCE, IP_ADDRESS_LENGTH, 0);
     nft_rule_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, IP_DESTINATION, IP_ADDRESS_LENGTH, 1);
@@ -203,13 +238,13 @@ static void build_service_masquerade(NftBatch *batch, const NftSettings *setting
     add_masquerade(batch, rule);
 
     if (settings->cluster.length) { /* else the answer would take another way than through this node */
-        rule = nft_rule_new("postrouting");
+        rule = nft_rule_new(chain);
         match_network(rule, IP_SOURCE, &settings->cluster, FALSE);
         match_translated(rule);
         add_masquerade(batch, rule);
     }
     if (settings->masquerade_bridged && settings->pods.length) {
-        rule = nft_rule_new("postrouting");
+        rule = nft_rule_new(chain);
         match_network(rule, IP_SOURCE, &settings->pods, TRUE);
         match_network(rule, IP_DESTINATION, &settings->pods, TRUE);
         match_translated(rule);
@@ -217,18 +252,27 @@ static void build_service_masquerade(NftBatch *batch, const NftSettings *setting
     }
 }
 
-static void build_postrouting(NftBatch *batch, const NftSettings *settings)
+/* The world does not know the way to a pod. */
+static void build_world_masquerade(NftBatch *batch, const char *chain, const NftSettings *settings)
 {
     const NftNetwork multicast = {htonl(0xe0000000), 4};
-    nft_batch_add_chain(batch, "postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC);
-    build_service_masquerade(batch, settings);
     if (!settings->cluster.length)
         return;
-    struct nftnl_rule *rule = nft_rule_new("postrouting"); /* the world does not know the way to a pod */
+    struct nftnl_rule *rule = nft_rule_new(chain);
     match_network(rule, IP_SOURCE, &settings->cluster, TRUE);
     match_network(rule, IP_DESTINATION, &settings->cluster, FALSE);
     match_network(rule, IP_DESTINATION, &multicast, FALSE);
     add_masquerade(batch, rule);
+}
+
+static void build_postrouting(NftBatch *batch, const NftSettings *settings)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(hook_suffix); i++) {
+        g_autofree char *chain = g_strconcat("nat-postrouting", hook_suffix[i], NULL);
+        nft_batch_add_chain(batch, chain, "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC + (gint)i);
+        build_service_masquerade(batch, chain, settings);
+        build_world_masquerade(batch, chain, settings);
+    }
 }
 
 /* The second rule is for a packet that meets the new count and the old endpoints while a transaction is being applied: slot
@@ -264,6 +308,7 @@ void nft_ruleset_build(NftBatch *batch, const NftSettings *settings)
     build_filter_hook(batch, "filter-prerouting", NF_INET_PRE_ROUTING);
     build_filter_hook(batch, "filter-output", NF_INET_LOCAL_OUT);
     build_forward(batch, settings);
+    build_untranslated(batch, "output", NF_INET_LOCAL_OUT, settings);
     build_nat_hook(batch, "nat-prerouting", NF_INET_PRE_ROUTING);
     build_nat_hook(batch, "nat-output", NF_INET_LOCAL_OUT);
     build_postrouting(batch, settings);

@@ -3,9 +3,12 @@
  *   filter prerouting/output (-110)  new connections to a service without endpoints, or to an address of the service network
  *                                    that is no service: refused at once
  *   nat prerouting/output (-100)     frontend -> id -> chain n-<count> -> endpoint
+ *   filter forward/output (0)        what slipped through untranslated is dropped, to be tried again; so are answers that
+ *                                    conntrack takes for invalid: they would reach a client with the endpoint's address
+ *                                    instead of the service's, and it would reset the connection
  *   nat postrouting (100)            masquerade: hairpin, clients from outside the cluster, pods to the outside
- *   filter forward (0)               answers that conntrack takes for invalid would reach a client with the endpoint's
- *                                    address instead of the service's, and it would reset the connection: dropped */
+ *
+ * The table can be replaced under traffic: no connection fails and no packet is lost by it (see the comments in ruleset.c). */
 #pragma once
 
 #include "netproxy/nft/batch.h"

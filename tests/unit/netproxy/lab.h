@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LAB_TIMEOUT_MS 5000
+#define LAB_TIMEOUT_MS 20000
 
 typedef struct {
     int node; /* the namespace of the test itself */

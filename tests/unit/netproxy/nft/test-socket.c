@@ -193,8 +193,8 @@ static void test_describe(void)
                 {101, "add table cleat"},
                 {102, "delete table cleat"},
                 {104, "add map frontends"},
-                {109, "add chain n-1"},
-                {110, "add a rule to chain n-1"},
+                {110, "add chain n-1"},
+                {111, "add a rule to chain n-1"},
                 {99, "a message that was not sent"},
                 {99999, "a message that was not sent"}};
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {

@@ -109,7 +109,10 @@ int client_program_main(const ClientProgram *program, int argc, char **argv)
         return EXIT_FAILURE;
     }
     log_setup(g_str_has_prefix(program->name, "cleat-") ? program->name + strlen("cleat-") : program->name, level);
-    int status = program_run(program, &error);
+    int status;
+    if (program->instead && program->instead(&status))
+        return status;
+    status = program_run(program, &error);
     if (error)
         log_error("%s", error->message);
     return status;

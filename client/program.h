@@ -7,6 +7,9 @@ typedef struct {
     const char *name;            /* "cleat-scheduler"; also of the Lease */
     const char *summary;         /* for --help: "- places pods on nodes" */
     const GOptionEntry *entries; /* own flags, beside --config, --log-level, --version; may be NULL */
+    /* Does what own flags ask for in place of running (print something, clean up), without a connection: TRUE if there was such
+     * a thing; *ret_status is then the program's exit status. May be NULL. */
+    gboolean (*instead)(int *ret_status);
     gboolean elects;             /* only one instance is active: adds --no-leader-election */
     /* Starts the component; flags are parsed by then. NULL with an error ends the program. */
     gpointer (*start)(Client *client, GError **error);

@@ -135,18 +135,34 @@ static gboolean network_equal(gconstpointer a, gconstpointer b)
     return memcmp(a, b, sizeof(NftNetwork)) == 0;
 }
 
+/* What an error of the kernel means for a route, and what to look at. */
+static const struct {
+    int number;
+    CleatErrorCode code;
+    const char *hint;
+} failures[] = {
+    {ENETUNREACH, CLEAT_ERROR_UNAVAILABLE, ". The address of the other node must be on a link of this one"},
+    {EHOSTUNREACH, CLEAT_ERROR_UNAVAILABLE, ". The address of the other node must be on a link of this one"},
+    {ENETDOWN, CLEAT_ERROR_UNAVAILABLE, ". The link is down"},
+    {EINVAL, CLEAT_ERROR_UNAVAILABLE, ". The node's address must be on an interface of this machine"},
+};
+
 static void failure_add(GError **failure, int failed, const char *verb, const Route *route)
 {
     if (!failed || *failure)
         return;
+    CleatErrorCode code = CLEAT_ERROR_INTERNAL;
+    const char *hint = "";
+    for (guint i = 0; i < G_N_ELEMENTS(failures); i++)
+        if (failures[i].number == failed) {
+            code = failures[i].code;
+            hint = failures[i].hint;
+        }
     g_autofree char *network = nft_network_to_string(&route->network);
-    char gateway[INET_ADDRSTRLEN];
-    inet_ntop(AF_INET, &route->gateway, gateway, sizeof gateway);
-    gboolean unreachable = failed == ENETUNREACH || failed == EHOSTUNREACH || failed == ENETDOWN;
-    *failure = g_error_new(CLEAT_ERROR, unreachable ? CLEAT_ERROR_UNAVAILABLE : CLEAT_ERROR_INTERNAL,
-                           "%s the route to %s%s%s: %s%s", verb, network, route->gateway ? " by " : "",
-                           route->gateway ? gateway : "", g_strerror(failed),
-                           unreachable ? ". The address of the other node must be on a link of this one" : "");
+    char address[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, route->gateway ? &route->gateway : &route->source, address, sizeof address);
+    *failure = g_error_new(CLEAT_ERROR, (gint)code, "%s the route to %s %s %s: %s%s", verb, network,
+                           route->gateway ? "by" : "from", address, g_strerror(failed), hint);
 }
 
 gboolean routes_set(Routes *routes, const GArray *wanted, guint *ret_changes, GError **error)

@@ -328,10 +328,15 @@ gboolean nft_socket_read(NftSocket *socket, NftMap map, NftElementFunc func, voi
             reset(user_data);
         failed = read_once(socket, &reader, &whole);
     }
+    if (failed == ENOENT) {
+        g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_NOT_FOUND,
+                    "there is no nftables table %s in this network namespace: cleat-netproxy has not run here",
+                    NFT_TABLE_NAME);
+        return FALSE;
+    }
     if (failed || !whole) {
-        g_set_error(error, CLEAT_ERROR, failed == ENOENT ? CLEAT_ERROR_NOT_FOUND : CLEAT_ERROR_INTERNAL,
-                    "read map %s of table %s: %s", nft_map_info(map)->name, NFT_TABLE_NAME,
-                    failed ? g_strerror(failed) : "it changes all the time");
+        g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_INTERNAL, "read map %s of table %s: %s", nft_map_info(map)->name,
+                    NFT_TABLE_NAME, failed ? g_strerror(failed) : "it changes all the time");
         return FALSE;
     }
     return TRUE;

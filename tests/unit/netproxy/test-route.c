@@ -105,6 +105,18 @@ static void test_unreachable(Fixture *fixture, gconstpointer data)
     assert_routes("10.244.3.0/24 via 198.51.100.3 dev uplink\n");
 }
 
+static void test_foreign_source(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(GArray) routes = parse("10.96.0.0/16 lo 203.0.113.9");
+    g_autoptr(GError) error = NULL;
+    g_assert_false(routes_set(fixture->routes, routes, NULL, &error));
+    g_assert_error(error, CLEAT_ERROR, CLEAT_ERROR_UNAVAILABLE);
+    g_assert_cmpstr(error->message, ==,
+                    "set the route to 10.96.0.0/16 from 203.0.113.9: Invalid argument. "
+                    "The node's address must be on an interface of this machine");
+}
+
 /* Whatever the kernel told by the time that a command ended. */
 static gboolean was_told(Fixture *fixture)
 {
@@ -159,6 +171,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("set", test_set);
     ADD("unreachable", test_unreachable);
+    ADD("foreign-source", test_foreign_source);
     ADD("events", test_events);
     ADD("mtu", test_mtu);
     return g_test_run();

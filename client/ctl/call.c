@@ -100,13 +100,12 @@ const char *ctl_namespace_of(Ctl *ctl, const ApiResource *resource, gboolean all
     return resource->namespaced && !all ? ctl_namespace(ctl, error) : "";
 }
 
-/* Marks what a call came back with. */
-static gpointer answer(gpointer object, GError *problem, GError **error)
+/* Marks what a call came back with. problem is read after the call that is the first argument. */
+static gpointer answer(gpointer object, GError **problem, GError **error)
 {
-    if (problem) {
-        g_propagate_error(error, ctl_server_error(problem));
-        g_error_free(problem);
-    }
+    if (*problem)
+        g_propagate_error(error, ctl_server_error(*problem));
+    g_clear_error(problem);
     return object;
 }
 
@@ -115,21 +114,21 @@ ProtobufCMessage *ctl_get(Ctl *ctl, const ApiResource *resource, const char *nam
 {
     Client *client = ctl_client(ctl, error);
     GError *problem = NULL;
-    return client ? answer(client_get_sync(client, resource, namespace_, name, &problem), problem, error) : NULL;
+    return client ? answer(client_get_sync(client, resource, namespace_, name, &problem), &problem, error) : NULL;
 }
 
 ProtobufCMessage *ctl_create(Ctl *ctl, const ProtobufCMessage *object, GError **error)
 {
     Client *client = ctl_client(ctl, error);
     GError *problem = NULL;
-    return client ? answer(client_create_sync(client, object, &problem), problem, error) : NULL;
+    return client ? answer(client_create_sync(client, object, &problem), &problem, error) : NULL;
 }
 
 ProtobufCMessage *ctl_update(Ctl *ctl, const ProtobufCMessage *object, GError **error)
 {
     Client *client = ctl_client(ctl, error);
     GError *problem = NULL;
-    return client ? answer(client_update_sync(client, object, &problem), problem, error) : NULL;
+    return client ? answer(client_update_sync(client, object, &problem), &problem, error) : NULL;
 }
 
 ProtobufCMessage *ctl_delete(Ctl *ctl, const ApiResource *resource, const char *namespace_, const char *name,
@@ -137,7 +136,7 @@ ProtobufCMessage *ctl_delete(Ctl *ctl, const ApiResource *resource, const char *
 {
     Client *client = ctl_client(ctl, error);
     GError *problem = NULL;
-    return client ? answer(client_delete_sync(client, resource, namespace_, name, options, &problem), problem, error)
+    return client ? answer(client_delete_sync(client, resource, namespace_, name, options, &problem), &problem, error)
                   : NULL;
 }
 
@@ -154,7 +153,7 @@ static AnyList *list_page(Client *client, const ApiResource *resource, const cha
                           const ClientListOptions *options, GPtrArray *objects, GError **error)
 {
     GError *problem = NULL;
-    AnyList *list = answer(client_list_sync(client, resource, namespace_, options, &problem), problem, error);
+    AnyList *list = answer(client_list_sync(client, resource, namespace_, options, &problem), &problem, error);
     if (!list)
         return NULL;
     for (size_t i = 0; i < list->n_items; i++)

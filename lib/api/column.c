@@ -31,7 +31,15 @@ char *api_duration_format(gint64 ns)
     return two_units(days / 365, 'y', days < 8 * 365 ? days % 365 : 0, 'd');
 }
 
+char *api_elapsed_format(gint64 from_ns, gint64 to_ns)
+{
+    gint64 ns;
+    if (__builtin_sub_overflow(to_ns, from_ns, &ns))
+        ns = to_ns < from_ns ? G_MININT64 : G_MAXINT64;
+    return api_duration_format(ns);
+}
+
 char *api_age_format(const Meta__V1__Time *then, gint64 now_ns)
 {
-    return then ? api_duration_format(now_ns - api_time_ns(then)) : g_strdup("<unknown>");
+    return then ? api_elapsed_format(api_time_ns(then), now_ns) : g_strdup("<unknown>");
 }

@@ -16,13 +16,13 @@ const ApiColumn config_map_columns[] = {
     {NULL, FALSE, NULL},
 };
 
-/* Whether both have the same entries, in any order, by their encoded form. */
+/* Whether both have the same entries. */
 static gboolean same_content(const Core__V1__ConfigMap *map, const Core__V1__ConfigMap *old)
 {
     Core__V1__ConfigMap a = *map, b = *old;
     a.metadata = b.metadata = NULL;
     a.has_immutable = b.has_immutable = 0;
-    return API_EQUAL(&a, &b);
+    return SAME_MEANING(&a, &b);
 }
 
 void config_map_validate(const ProtobufCMessage *object, const ProtobufCMessage *old, ApiFieldErrors *errors)

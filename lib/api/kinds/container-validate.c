@@ -162,7 +162,7 @@ static void validate_resources(const Core__V1__ResourceRequirements *resources, 
             api_quantity_cmp(asked, allowed) <= 0)
             continue;
         g_autofree char *detail =
-            g_strdup_printf("must be less than or equal to %s limit of %s", request->key, api_str(limit->string));
+            g_strdup_printf("must be less than or equal to %s limit of %s", api_str(request->key), api_str(limit->string));
         fail_invalid(errors, FIELD(path, "requests"), request->value ? request->value->string : NULL, detail);
     }
 }

@@ -20,7 +20,7 @@ static gint64 last_seen_ns(const Core__V1__Event *event)
 static char *print_last_seen(const ProtobufCMessage *object, gint64 now_ns)
 {
     gint64 seen_ns = last_seen_ns(event_of(object));
-    return seen_ns ? api_duration_format(now_ns - seen_ns) : g_strdup("<unknown>");
+    return seen_ns ? api_elapsed_format(seen_ns, now_ns) : g_strdup("<unknown>");
 }
 
 static char *print_type(const ProtobufCMessage *object, gint64 now_ns)

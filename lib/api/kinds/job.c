@@ -55,7 +55,7 @@ static char *print_duration(const ProtobufCMessage *object, gint64 now_ns)
     if (!status || !status->starttime)
         return g_strdup("");
     gint64 end = status->completiontime ? api_time_ns(status->completiontime) : now_ns;
-    return api_duration_format(end - api_time_ns(status->starttime));
+    return api_elapsed_format(api_time_ns(status->starttime), end);
 }
 
 static char *print_containers(const ProtobufCMessage *object, gint64 now_ns)

@@ -97,6 +97,11 @@ void container_validate(const Core__V1__Container *container, const Core__V1__Po
                         const Path *path, ApiFieldErrors *errors);
 void volume_validate(const Core__V1__Volume *volume, const Path *path, ApiFieldErrors *errors);
 
+/* Whether two messages (NULL is one of its own) say the same, in whatever order their maps are: what is stored is sorted,
+ * what a client sends is not. */
+gboolean same_meaning(const ProtobufCMessage *a, const ProtobufCMessage *b);
+#define SAME_MEANING(a, b) same_meaning((const ProtobufCMessage *)(a), (const ProtobufCMessage *)(b))
+
 /* A selector of pods, and the labels of the template that it must match. */
 void selector_validate(const Meta__V1__LabelSelector *selector, const Core__V1__PodTemplateSpec *template,
                        const char *kind, ApiFieldErrors *errors);

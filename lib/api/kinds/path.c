@@ -1,4 +1,4 @@
-#include "lib/api/kinds/path.h"
+#include "lib/api/kinds/kinds.h"
 
 static void append(GString *text, const Path *path)
 {
@@ -112,7 +112,7 @@ void check_labels(ApiFieldErrors *errors, const Path *path, ApiMapEntry *const *
 
 void check_immutable(ApiFieldErrors *errors, const Path *path, const ProtobufCMessage *value, const ProtobufCMessage *old)
 {
-    if (!api_message_equal(value, old))
+    if (!same_meaning(value, old))
         fail_invalid(errors, path, NULL, "field is immutable");
 }
 

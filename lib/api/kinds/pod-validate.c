@@ -252,7 +252,7 @@ static void validate_update(const Core__V1__PodSpec *spec, const Core__V1__PodSp
                                  "must be less than or equal to previous value");
     API_AUTO(Core__V1__PodSpec) same = API_CLONE((Core__V1__PodSpec *)spec);
     take_changeable(same, old);
-    if (!API_EQUAL(same, old))
+    if (!SAME_MEANING(same, old))
         api_field_forbidden(errors, "spec", rule);
 }
 

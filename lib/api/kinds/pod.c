@@ -138,7 +138,7 @@ static char *print_restarts(const ProtobufCMessage *object, gint64 now_ns)
     summarize((const Core__V1__Pod *)object, &summary);
     if (summary.restarts == 0 || summary.last_restart_ns == 0)
         return g_strdup_printf("%" G_GINT64_FORMAT, summary.restarts);
-    g_autofree char *ago = api_duration_format(now_ns - summary.last_restart_ns);
+    g_autofree char *ago = api_elapsed_format(summary.last_restart_ns, now_ns);
     return g_strdup_printf("%" G_GINT64_FORMAT " (%s ago)", summary.restarts, ago);
 }
 

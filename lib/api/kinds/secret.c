@@ -97,7 +97,7 @@ static gboolean same_content(const Core__V1__Secret *secret, const Core__V1__Sec
     Core__V1__Secret a = *secret, b = *old;
     a.metadata = b.metadata = NULL;
     a.has_immutable = b.has_immutable = 0;
-    return API_EQUAL(&a, &b);
+    return SAME_MEANING(&a, &b);
 }
 
 static void validate_update(const Core__V1__Secret *secret, const Core__V1__Secret *old, ApiFieldErrors *errors)

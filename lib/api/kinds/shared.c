@@ -41,6 +41,21 @@ void status_prepare_update(ProtobufCMessage *object, const ProtobufCMessage *old
     api_set(*status, api_message_clone(*status_field((ProtobufCMessage *)old)));
 }
 
+gboolean same_meaning(const ProtobufCMessage *a, const ProtobufCMessage *b)
+{
+    if (api_message_equal(a, b))
+        return TRUE;
+    if (!a || !b)
+        return FALSE;
+    ProtobufCMessage *sorted_a = api_message_clone(a), *sorted_b = api_message_clone(b);
+    api_message_normalize(sorted_a);
+    api_message_normalize(sorted_b);
+    gboolean same = api_message_equal(sorted_a, sorted_b);
+    api_message_free(sorted_a);
+    api_message_free(sorted_b);
+    return same;
+}
+
 void selector_validate(const Meta__V1__LabelSelector *selector, const Core__V1__PodTemplateSpec *template,
                        const char *kind, ApiFieldErrors *errors)
 {

@@ -48,6 +48,10 @@ static void test_age(void)
     API_AUTO(Meta__V1__Time) then = api_time_new(1000 * TIME_NS_PER_S);
     g_autofree char *age = api_age_format(then, 1042 * TIME_NS_PER_S);
     g_assert_cmpstr(age, ==, "42s");
+    g_autofree char *ages = api_elapsed_format(G_MININT64, G_MAXINT64);
+    g_assert_cmpstr(ages, ==, "292y");
+    g_autofree char *never = api_elapsed_format(G_MAXINT64, G_MININT64);
+    g_assert_cmpstr(never, ==, "<invalid>");
 }
 
 int main(int argc, char **argv)

@@ -71,6 +71,29 @@ static void test_update(void)
         assert_update(rows[i].old, rows[i].update, rows[i].part);
 }
 
+/* Stored objects have their maps sorted; a client's have not. */
+static void test_map_order(void)
+{
+    static const struct {
+        const char *yaml, *other;
+    } pairs[] = {
+        {POD(", resources: {limits: {memory: 1Mi, cpu: 1}, requests: {memory: 1Mi}}", ", nodeSelector: {b: c, a: d}"),
+         POD(", resources: {limits: {cpu: 1, memory: 1Mi}, requests: {memory: 1Mi}}", ", nodeSelector: {a: d, b: c}")},
+        {CONFIG_MAP(", data: {b: c, a: d}, immutable: true"), CONFIG_MAP(", data: {a: d, b: c}, immutable: true")},
+        {SECRET(", stringData: {b: c, a: d}, immutable: true"), SECRET(", stringData: {a: d, b: c}, immutable: true")},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
+        assert_update(pairs[i].yaml, pairs[i].other, NULL);
+        const ApiResource *resource;
+        ProtobufCMessage *old = created(pairs[i].yaml, &resource);
+        api_message_normalize(old);
+        ProtobufCMessage *object = updated(pairs[i].yaml, old, &resource);
+        assert_validation(resource, object, old, NULL, pairs[i].yaml);
+        api_message_free(object);
+        api_message_free(old);
+    }
+}
+
 static void test_node_status(void)
 {
     static const struct {
@@ -96,6 +119,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/update/immutable", test_update);
+    g_test_add_func("/update/map-order", test_map_order);
     g_test_add_func("/update/node-status", test_node_status);
     return g_test_run();
 }

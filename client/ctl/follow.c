@@ -10,7 +10,7 @@ typedef struct {
     RpcStream *stream;
     gint64 deadline; /* of g_get_monotonic_time(), in us; G_MAXINT64: none */
     guint timer;
-    gboolean stopped, timed_out;
+    gboolean stopped, timed_out, warned;
     GError *problem; /* why the watch ended */
 } Follow;
 
@@ -84,6 +84,14 @@ static gboolean pause_before_retry(Follow *follow, Backoff *backoff)
     return TRUE;
 }
 
+/* An outage is told once, so that nobody wonders why nothing comes. problem NULL: there is none. */
+static void warn_once(Follow *follow, const GError *problem)
+{
+    if (problem && !follow->warned)
+        fprintf(stderr, "Warning: %s (trying again)\n", problem->message);
+    follow->warned = problem != NULL;
+}
+
 gboolean follow_list(Ctl *ctl, const ApiResource *resource, const char *namespace_, const ClientListOptions *options,
                      gint64 timeout_ms, const FollowHandlers *handlers, gpointer data, gboolean *ret_timed_out,
                      GError **error)
@@ -111,8 +119,9 @@ gboolean follow_list(Ctl *ctl, const ApiResource *resource, const char *namespac
                                                                          : ctl_server_error(problem));
             return FALSE;
         }
-        if (!problem)
+        if (!problem || objects)
             backoff_reset(&backoff);
+        warn_once(&follow, objects ? NULL : problem);
         if (!pause_before_retry(&follow, &backoff))
             break;
     }

@@ -249,6 +249,10 @@ static gboolean run(Get *get, char **args, GError **error)
 {
     if (!output_parse(get->output_flag, &get->output, error))
         return FALSE;
+    if (get->files && *args) {
+        ctl_set_usage_error(get->ctl, error);
+        return FALSE;
+    }
     if (get->files)
         return get_files(get, error);
     g_autoptr(GPtrArray) targets = targets_parse(args, error);

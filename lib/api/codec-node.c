@@ -283,7 +283,7 @@ static guint edit_distance(const char *a, const char *b, guint limit)
 const char *codec_nearest(const char *name, const char *const *known, gsize n)
 {
     const char *best = NULL;
-    guint limit = MAX(1, strlen(name) / 3), best_distance = limit + 1;
+    guint limit = MAX(1, (strlen(name) + 2) / 3), best_distance = limit + 1;
     for (gsize i = 0; i < n; i++) {
         guint distance = edit_distance(name, known[i], limit);
         if (distance < best_distance) {

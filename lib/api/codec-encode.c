@@ -26,6 +26,15 @@ static CodecNode *encode_enum(CodecArena *arena, const ProtobufCFieldDescriptor 
     return value ? codec_node_new(arena, CODEC_STRING, value->name) : number_node(arena, g_strdup_printf("%d", number));
 }
 
+/* Strings of messages that nobody has checked may hold anything; what is no UTF-8 is replaced, as neither format can hold it. */
+static CodecNode *string_node(CodecArena *arena, const char *text)
+{
+    if (g_utf8_validate(text, -1, NULL))
+        return codec_node_new(arena, CODEC_STRING, text);
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    return codec_node_new(arena, CODEC_STRING, valid);
+}
+
 static CodecNode *encode_bytes(CodecArena *arena, const ProtobufCBinaryData *bytes)
 {
     g_autofree char *text = bytes->len ? g_base64_encode(bytes->data, bytes->len) : NULL;
@@ -38,7 +47,7 @@ static CodecNode *encode_value(CodecArena *arena, const ProtobufCFieldDescriptor
     case PROTOBUF_C_TYPE_MESSAGE:
         return codec_encode_message(arena, *(const ProtobufCMessage *const *)value);
     case PROTOBUF_C_TYPE_STRING:
-        return codec_node_new(arena, CODEC_STRING, api_str(*(const char *const *)value));
+        return string_node(arena, api_str(*(const char *const *)value));
     case PROTOBUF_C_TYPE_BYTES:
         return encode_bytes(arena, value);
     case PROTOBUF_C_TYPE_BOOL:
@@ -129,7 +138,7 @@ static CodecNode *encode_map(CodecArena *arena, const ProtobufCFieldDescriptor *
         CodecNode *node = is_message && !*(const ProtobufCMessage *const *)value
                               ? codec_node_new(arena, CODEC_NULL, "null")
                               : encode_value(arena, &parts[1], value);
-        add_member(members, codec_arena_strndup(arena, key, strlen(key)), node);
+        add_member(members, string_node(arena, key)->text, node);
     }
     g_array_sort(members, compare_members);
     CodecNode *map = codec_node_new(arena, CODEC_MAP, NULL);

@@ -21,7 +21,7 @@ static gboolean decode_quantity(const CodecNode *node, ProtobufCMessage *message
 static CodecNode *encode_quantity(CodecArena *arena, const ProtobufCMessage *message)
 {
     const char *text = ((const Meta__V1__Quantity *)message)->string;
-    return codec_node_new(arena, CODEC_STRING, text && *text ? text : "0");
+    return codec_node_new(arena, CODEC_STRING, text && *text && g_utf8_validate(text, -1, NULL) ? text : "0");
 }
 
 static gboolean decode_int_or_string(const CodecNode *node, ProtobufCMessage *message, CodecErrors *errors)
@@ -44,8 +44,10 @@ static gboolean decode_int_or_string(const CodecNode *node, ProtobufCMessage *me
 static CodecNode *encode_int_or_string(CodecArena *arena, const ProtobufCMessage *message)
 {
     const Meta__V1__IntOrString *value = (const Meta__V1__IntOrString *)message;
-    if (value->type == 1)
-        return codec_node_new(arena, CODEC_STRING, api_str(value->strval));
+    if (value->type == 1) {
+        g_autofree char *valid = g_utf8_make_valid(api_str(value->strval), -1);
+        return codec_node_new(arena, CODEC_STRING, valid);
+    }
     g_autofree char *text = g_strdup_printf("%d", value->intval);
     return codec_node_new(arena, CODEC_NUMBER, text);
 }

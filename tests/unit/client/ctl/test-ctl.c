@@ -9,6 +9,7 @@
 #include "client/ctl/rollout.h"
 #include "client/ctl/table.h"
 #include "client/ctl/targets.h"
+#include "client/ctl/tree.h"
 #include "client/ctl/wait.h"
 #include "lib/base/time.h"
 
@@ -145,9 +146,9 @@ static void test_object_table(void)
 {
     gint64 now_ns = 0;
     g_assert_true(time_parse("2026-01-31T12:00:00Z", &now_ns));
-    ProtobufCMessage *object =
-        object_of("apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: a\n  namespace: ns\n  labels: {x: a, z: w}\n"
-                  "  creationTimestamp: 2026-01-31T11:58:00Z\n");
+    ProtobufCMessage *object = object_of(
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: a\n  namespace: ns\n  labels: {x: a, z: w}\n"
+        "  creationTimestamp: 2026-01-31T11:58:00Z\n");
     const CtlTableStyle styles[] = {{0}, {.with_namespace = TRUE, .with_kind = TRUE}, {.with_labels = TRUE}};
     const char *const first[] = {"a", "ns", "a"}, *const last[] = {"2m", "2m", "x=a,z=w"};
     for (gsize i = 0; i < G_N_ELEMENTS(styles); i++) {
@@ -293,6 +294,28 @@ static void test_output(void)
     g_assert_cmpstr(deployment, ==, "deployment.apps/a");
 }
 
+static void test_tree(void)
+{
+    ProtobufCMessage *object = object_of("apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  managedFields:\n"
+                                         "  - fieldsV1: {big: 99999999999999999999}\n");
+    json_t *tree = tree_from_object(object);
+    char *text = json_dumps(tree, JSON_COMPACT);
+    g_assert_cmpstr(text, ==, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\"}}");
+    g_autoptr(GPtrArray) objects = g_ptr_array_new();
+    g_ptr_array_add(objects, object);
+    json_t *list = tree_from_list(objects);
+    g_assert_true(json_equal(json_array_get(json_object_get(list, "items"), 0), tree));
+    g_autoptr(GError) error = NULL;
+    ProtobufCMessage *again = tree_to_object(tree, API_POD->object, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(api_object_name(again), ==, "a");
+    free(text);
+    json_decref(tree);
+    json_decref(list);
+    api_message_free(again);
+    api_message_free(object);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -306,5 +329,6 @@ int main(int argc, char **argv)
     g_test_add_func("/ctl/rollout", test_rollout);
     g_test_add_func("/ctl/error-texts", test_error_texts);
     g_test_add_func("/ctl/output", test_output);
+    g_test_add_func("/ctl/tree", test_tree);
     return g_test_run();
 }

@@ -366,6 +366,19 @@ static void test_list(void)
                     "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[],\"metadata\":{\"resourceVersion\":\"\"}}");
 }
 
+/* What nobody has checked is printed nevertheless. */
+static void test_not_utf8(void)
+{
+    API_AUTO(Core__V1__Pod) pod = API_NEW(Core__V1__Pod, core__v1__pod);
+    api_label_set(api_meta(&pod->base), "k\xFF", "v\xC3");
+    g_autofree char *json = api_encode(&pod->base, API_FORMAT_JSON);
+    g_assert_cmpstr(
+        json, ==,
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"labels\":{\"k\xEF\xBF\xBD\":\"v\xEF\xBF\xBD\"}}}");
+    g_autofree char *yaml = api_encode(&pod->base, API_FORMAT_YAML);
+    g_assert_nonnull(strstr(yaml, "    k\xEF\xBF\xBD: v\xEF\xBF\xBD\n"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -376,5 +389,6 @@ int main(int argc, char **argv)
     g_test_add_func("/codec/bombs", test_bombs);
     g_test_add_func("/codec/layout", test_layout);
     g_test_add_func("/codec/list", test_list);
+    g_test_add_func("/codec/not-utf8", test_not_utf8);
     return g_test_run();
 }

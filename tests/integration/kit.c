@@ -47,11 +47,9 @@ static ProtobufCMessage *call_message(RpcChannel *channel, const ApiResource *re
     return api_message_unpack(reply_type, data, size, error);
 }
 
-/* {namespace = 1, object = 2} */
-static ProtobufCMessage *send_object(RpcChannel *channel, const char *verb, const ProtobufCMessage *object,
-                                     GError **error)
+/* {object = 2} */
+GBytes *kit_write_request(const ProtobufCMessage *object)
 {
-    const ApiResource *resource = api_resource_by_descriptor(object->descriptor);
     g_autoptr(GBytes) packed = api_message_pack(object);
     gsize size;
     const void *data = g_bytes_get_data(packed, &size);
@@ -61,11 +59,19 @@ static ProtobufCMessage *send_object(RpcChannel *channel, const char *verb, cons
     GByteArray *bytes = g_byte_array_new();
     g_byte_array_append(bytes, head, (guint)n);
     g_byte_array_append(bytes, data, (guint)size);
-    g_autoptr(GBytes) request = g_byte_array_free_to_bytes(bytes);
+    return g_byte_array_free_to_bytes(bytes);
+}
+
+static ProtobufCMessage *send_object(RpcChannel *channel, const char *verb, const ProtobufCMessage *object,
+                                     GError **error)
+{
+    const ApiResource *resource = api_resource_by_descriptor(object->descriptor);
+    g_autoptr(GBytes) request = kit_write_request(object);
     g_autoptr(GBytes) reply = kit_call(channel, resource, verb, request, error);
     if (!reply)
         return NULL;
-    data = g_bytes_get_data(reply, &size);
+    gsize size;
+    const void *data = g_bytes_get_data(reply, &size);
     return api_message_unpack(resource->object, data, size, error);
 }
 

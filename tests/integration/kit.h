@@ -13,6 +13,9 @@ ProtobufCMessage *kit_object(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* Any verb: sends bytes, returns the answer or the error. */
 GBytes *kit_call(RpcChannel *channel, const ApiResource *resource, const char *verb, GBytes *request, GError **error);
 
+/* A Create or Update request for an object. New bytes. */
+GBytes *kit_write_request(const ProtobufCMessage *object);
+
 /* Verbs. Those that return an object return NULL with an error. New objects. */
 ProtobufCMessage *kit_create(RpcChannel *channel, const ProtobufCMessage *object, GError **error);
 ProtobufCMessage *kit_update(RpcChannel *channel, const ProtobufCMessage *object, GError **error);

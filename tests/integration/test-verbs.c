@@ -271,12 +271,7 @@ static void test_contention(void)
         api_set_string(&pod->metadata->resourceversion, NULL);
         g_free(pod->status->message);
         pod->status->message = g_strdup_printf("writer %d", i);
-        g_autoptr(GBytes) packed = api_message_pack(first);
-        guint8 head[6] = {0x12, 0x80 | (g_bytes_get_size(packed) & 0x7f), (guint8)(g_bytes_get_size(packed) >> 7)};
-        GByteArray *bytes = g_byte_array_new();
-        g_byte_array_append(bytes, head, 3);
-        g_byte_array_append(bytes, g_bytes_get_data(packed, NULL), (guint)g_bytes_get_size(packed));
-        g_autoptr(GBytes) request = g_byte_array_free_to_bytes(bytes);
+        g_autoptr(GBytes) request = kit_write_request(first);
         rpc_unary(admin, "/cleat.v1.Pods/UpdateStatus", request, NULL, on_updated, done);
     }
     for (int i = 0; i < WRITERS; i++)

@@ -14,7 +14,6 @@ typedef struct {
 } Rule;
 
 static const Rule rules[] = {
-    {&core__v1__pod_spec__descriptor, "activeDeadlineSeconds", NULL},
     {&core__v1__pod_spec__descriptor, "affinity", NULL},
     {&core__v1__pod_spec__descriptor, "ephemeralContainers", NULL},
     {&core__v1__pod_spec__descriptor, "hostUsers", VALUES("true")},

@@ -38,6 +38,7 @@ static void test_pod(void)
         {POD("", ", dnsConfig: {searches: [svc.local.], options: [{name: ndots, value: '5'}]}"), NULL},
         {POD("", ", dnsConfig: {options: [{value: '5'}]}"), "spec.dnsConfig.options[0].name: Required value"},
         {POD("", ", terminationGracePeriodSeconds: -1"), "spec.terminationGracePeriodSeconds: Invalid value: -1: must be greater"},
+        {POD("", ", activeDeadlineSeconds: 0"), "spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647"},
         {POD("", ", hostname: a.b"), "spec.hostname: Invalid value: \"a.b\""},
         {POD("", ", nodeName: A"), "spec.nodeName: Invalid value: \"A\""},
         {POD("", ", nodeSelector: {a b: c}"), "spec.nodeSelector: Invalid value: \"a b\""},
@@ -180,6 +181,9 @@ static void test_workloads(void)
 {
     static const Row rows[] = {
         {DEPLOYMENT(""), NULL},
+        {"{apiVersion: apps/v1, kind: Deployment, metadata: {name: w, namespace: d}, spec: {selector: {matchLabels: {app: web}}, template: "
+         TEMPLATE(", activeDeadlineSeconds: 5") "}}",
+         "spec.template.spec.activeDeadlineSeconds: Forbidden"},
         {DEPLOYMENT(", replicas: -1"), "spec.replicas: Invalid value: -1: must be greater than or equal to 0"},
         {DEPLOYMENT(", minReadySeconds: 600"), "spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds"},
         {DEPLOYMENT(", revisionHistoryLimit: -1"), "spec.revisionHistoryLimit: Invalid value: -1"},

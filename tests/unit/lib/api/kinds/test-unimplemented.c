@@ -33,7 +33,7 @@ static const struct {
     {POD(", securityContext: {seLinuxOptions: {level: a}}", ""), "spec.containers[0].securityContext.seLinuxOptions"},
     {POD("", ", initContainers: [{name: i, image: i, restartPolicy: Always}]"), "spec.initContainers[0].restartPolicy"},
     {POD("", ", ephemeralContainers: [{name: e, image: i}]"), "spec.ephemeralContainers"},
-    {POD("", ", activeDeadlineSeconds: 5"), "spec.activeDeadlineSeconds"},
+    {POD("", ", activeDeadlineSeconds: 5"), NULL},
     {POD("", ", affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: []}}}"),
      "spec.affinity"},
     {POD("", ", affinity: {}"), NULL},

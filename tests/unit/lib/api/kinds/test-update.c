@@ -29,6 +29,10 @@ static const struct {
     {POD("", ", tolerations: [{key: a, operator: Exists}]"), POD("", ""), "existing toleration can not be modified"},
     {POD("", ", tolerations: [{key: a, operator: Exists, effect: NoExecute, tolerationSeconds: 1}]"),
      POD("", ", tolerations: [{key: a, operator: Exists, effect: NoExecute, tolerationSeconds: 2}]"), NULL},
+    {POD("", ""), POD("", ", activeDeadlineSeconds: 5"), NULL},
+    {POD("", ", activeDeadlineSeconds: 5"), POD("", ", activeDeadlineSeconds: 4"), NULL},
+    {POD("", ", activeDeadlineSeconds: 5"), POD("", ", activeDeadlineSeconds: 6"), "must be less than or equal to previous value"},
+    {POD("", ", activeDeadlineSeconds: 5"), POD("", ""), "must be less than or equal to previous value"},
     {DEPLOYMENT(""), DEPLOYMENT(", replicas: 5, paused: true, strategy: {type: Recreate}"), NULL},
     {DEPLOYMENT(""),
      "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: d}, spec: {selector: {matchLabels: {app: web, a: b}}, "

@@ -82,7 +82,7 @@ GPtrArray *claim(Plan *plan, const ApiResource *owner_resource, gconstpointer ow
     return wrote ? NULL : g_steal_pointer(&claimed);
 }
 
-/* --- candidates ----------------------------------------------------------------------------------------------------------- */
+/* --- candidates --- */
 
 static char *index_orphan(const ProtobufCMessage *object)
 {

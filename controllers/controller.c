@@ -48,7 +48,7 @@ static void free_failure(gpointer pointer)
     g_free(failure);
 }
 
-/* --- operations: one plan being carried out --------------------------------------------------------------------------- */
+/* --- operations: one plan being carried out --- */
 
 /* A deleted object that the cache must not show as living any more. */
 typedef struct {
@@ -112,9 +112,10 @@ static void record_failure(Operation *operation, const PlanStep *step, const GEr
     CleatErrorCode code = cleat_error_code(error);
     /* A conflict or a missing object says that the cache was behind, which the next try will find put right. */
     gboolean stale = code == CLEAT_ERROR_CONFLICT || code == CLEAT_ERROR_NOT_FOUND;
+    const char *name = step->object && !*step->name ? api_str(api_meta_peek(step->object)->generatename) : step->name;
     log_write(stale ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, "%s %s: cannot %s %s %s%s%s: %s", controller->row->name,
               operation->key, verbs[step->verb], step->resource->kind, step->namespace_, *step->namespace_ ? "/" : "",
-              step->name, error->message);
+              name, error->message);
     Failure *failure = g_new0(Failure, 1);
     failure->verb = step->verb;
     failure->error = g_error_copy(error);
@@ -217,7 +218,7 @@ static void step_start(Operation *operation, PlanStep *step)
     }
 }
 
-/* --- settling: until the caches show what was written ------------------------------------------------------------------- */
+/* --- settling: until the caches show what was written --- */
 
 static gboolean gone_is_visible(Controllers *all, const Gone *gone)
 {
@@ -346,7 +347,7 @@ static void work(ClientQueue *queue, const char *key, gpointer data)
     operation_advance(operation);
 }
 
-/* --- caches and waking -------------------------------------------------------------------------------------------------- */
+/* --- caches and waking --- */
 
 static gboolean wake_concerns(const ControllerWake *wake, guint resource)
 {
@@ -440,7 +441,7 @@ GPtrArray *controller_by_index(Controller *controller, const ApiResource *resour
     return client_cache_by_index(controller_cache(controller, resource), index, wanted);
 }
 
-/* --- the rest of what rows use ------------------------------------------------------------------------------------------ */
+/* --- the rest of what rows use --- */
 
 void controller_add(Controller *controller, const char *key)
 {
@@ -510,7 +511,7 @@ gboolean controller_wake_owner(Controller *controller, const ApiResource *owner,
     return add_owner(controller, owner, now) != NULL;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void controller_free(gpointer pointer)
 {

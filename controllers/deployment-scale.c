@@ -1,8 +1,9 @@
 /* Numbers of replicas.
  *
- * The bounds of a rolling update hold at every moment for pods that are not being deleted, because both sides are counted
- * pessimistically: RolloutSet.pods counts what an old spec may still be holding, RolloutSet.available what the spec will leave.
- * deployment.c moves on only when every ReplicaSet's status reflects its spec (observedGeneration). */
+ * The bounds of a rolling update hold at every moment for pods that are not being deleted, because both sides are
+ * counted pessimistically: RolloutSet.pods counts what an old spec may still be holding, RolloutSet.available what
+ * the spec will leave. deployment.c moves on only when every ReplicaSet's status reflects its spec
+ * (observedGeneration). */
 #include "controllers/deployment.h"
 
 static gint64 annotation_number(const ReplicaSet *rs, const char *key, gint64 otherwise)
@@ -57,9 +58,10 @@ gint64 rollout_initial_replicas(const Rollout *rollout)
     return have + MAX(MIN(room, rollout->replicas - have), 0);
 }
 
-/* Takes replicas from the old ReplicaSets, oldest first: to begin with those that are not available, which costs nothing,
- * then available ones as long as enough remain in all. The first part is bounded too, as they may yet become available: no
- * fewer pods are kept than must be available. If that bound is reached, no available ones are left over for the second. */
+/* Takes replicas from the old ReplicaSets, oldest first: to begin with those that are not available, which costs
+ * nothing, then available ones as long as enough remain in all. The first part is bounded too, as they may yet
+ * become available: no fewer pods are kept than must be available. If that bound is reached, no available ones are
+ * left over for the second. */
 static gboolean roll_down(Rollout *rollout)
 {
     gint64 min_available = rollout->replicas - rollout->max_unavailable;
@@ -95,7 +97,7 @@ gboolean rollout_roll(Rollout *rollout)
     return roll_down(rollout) || changed;
 }
 
-/* --- proportional scaling ------------------------------------------------------------------------------------------------- */
+/* --- proportional scaling --- */
 
 gboolean rollout_needs_scaling(const Rollout *rollout)
 {
@@ -126,7 +128,8 @@ static RolloutSet *single_active(const Rollout *rollout)
     return rollout->olds->len > 0 ? old(rollout, rollout->olds->len - 1) : NULL;
 }
 
-/* What a ReplicaSet's share of <to_add> is, by its size among the replicas there were when it was last told a number. */
+/* What a ReplicaSet's share of <to_add> is, by its size among the replicas there were when it was last told a
+ * number. */
 static gint64 share(const Rollout *rollout, const RolloutSet *set, gint64 to_add, gint64 added)
 {
     if (set->replicas == 0 || to_add == 0 || to_add == added)

@@ -26,8 +26,8 @@ static void remove_condition(Apps__V1__DeploymentStatus *status, const char *typ
         g_clear_pointer(&status->conditions, g_free);
 }
 
-/* Sets or replaces a condition. With the status and reason it has already, nothing changes unless <again>, which stands for
- * new progress: then lastUpdateTime does. */
+/* Sets or replaces a condition. With the status and reason it has already, nothing changes unless <again>, which
+ * stands for new progress: then lastUpdateTime does. */
 static void set_condition(Apps__V1__DeploymentStatus *status, const char *type, const char *value, const char *reason,
                           char *message, gboolean again, gint64 now_ns)
 {
@@ -48,7 +48,7 @@ static void set_condition(Apps__V1__DeploymentStatus *status, const char *type, 
     api_append(status->conditions, status->n_conditions, condition);
 }
 
-/* --- counts ------------------------------------------------------------------------------------------------------------- */
+/* --- counts --- */
 
 static void count(Apps__V1__DeploymentStatus *status, const ReplicaSet *rs, gint64 *wanted)
 {
@@ -84,7 +84,7 @@ static Apps__V1__DeploymentStatus *counts_new(const Rollout *rollout)
     return status;
 }
 
-/* --- conditions ----------------------------------------------------------------------------------------------------------- */
+/* --- conditions --- */
 
 static gboolean is_complete(const Rollout *rollout, const Apps__V1__DeploymentStatus *status)
 {

@@ -8,7 +8,7 @@
 #define ANNOTATION_REVISION_HISTORY "deployment.kubernetes.io/revision-history"
 #define HISTORY_DEFAULT 10
 
-/* --- what is there -------------------------------------------------------------------------------------------------------- */
+/* --- what is there --- */
 
 static gint64 spec_replicas(const ReplicaSet *rs)
 {
@@ -73,7 +73,7 @@ char *rollout_new_name(const Deployment *deployment, char **ret_hash)
     return name;
 }
 
-/* --- revisions ------------------------------------------------------------------------------------------------------------ */
+/* --- revisions --- */
 
 static gint64 revision_of(const Meta__V1__ObjectMeta *meta)
 {
@@ -124,7 +124,7 @@ static void copy_annotations(Meta__V1__ObjectMeta *to, const Meta__V1__ObjectMet
             api_annotation_set(to, from->annotations[i]->key, from->annotations[i]->value);
 }
 
-/* --- writes --------------------------------------------------------------------------------------------------------------- */
+/* --- writes --- */
 
 static void set_replica_annotations(const Rollout *rollout, Meta__V1__ObjectMeta *meta)
 {
@@ -196,7 +196,8 @@ static void plan_sets(Plan *plan, const Rollout *rollout)
         plan_set(plan, rollout, rollout->now);
 }
 
-/* A new ReplicaSet; or, if another one sits on its name, a new name, for which the collision count is part of the hash. */
+/* A new ReplicaSet; or, if another one sits on its name, a new name, for which the collision count is part of the
+ * hash. */
 static void plan_new_set(Plan *plan, const Rollout *rollout, Apps__V1__DeploymentStatus *status)
 {
     if (rollout->occupant) {
@@ -234,7 +235,7 @@ static void plan_cleanup(Plan *plan, const Rollout *rollout)
         plan_delete(plan, idle->pdata[i]);
 }
 
-/* --- the decision --------------------------------------------------------------------------------------------------------- */
+/* --- the decision --- */
 
 /* FALSE while some ReplicaSet's status does not yet tell about its present spec. */
 static gboolean is_settled(const Rollout *rollout)
@@ -291,8 +292,8 @@ void deployment_plan(Plan *plan, Rollout *rollout)
         plan_sets(plan, rollout);
         plan_cleanup(plan, rollout);
     }
-    /* The revision is metadata, which UpdateStatus does not write. It goes first: two writes of one object in one plan would
-     * conflict, and this one wakes us for the other. */
+    /* The revision is metadata, which UpdateStatus does not write. It goes first: two writes of one object in one
+     * plan would conflict, and this one wakes us for the other. */
     gint64 revision = rollout->now ? current_revision(rollout) : 0;
     if (lives && revision > 0 && revision_of(deployment->metadata) != revision) {
         API_FREE(status);
@@ -310,7 +311,7 @@ void deployment_plan(Plan *plan, Rollout *rollout)
     plan_update_status(plan, changed);
 }
 
-/* --- wiring --------------------------------------------------------------------------------------------------------------- */
+/* --- wiring --- */
 
 static const Meta__V1__LabelSelector *selector_of(const ProtobufCMessage *owner)
 {

@@ -1,7 +1,8 @@
-/* The deployment controller: rolls ReplicaSets out and back, within the bounds of the strategy, and reports how it goes.
+/* The deployment controller: rolls ReplicaSets out and back, within the bounds of the strategy, and reports how it
  *
- * deployment.c decides and is wired up; deployment-scale.c computes numbers of replicas; deployment-status.c computes status and
- * conditions. */
+ * goes.
+ * deployment.c decides and is wired up; deployment-scale.c computes numbers of replicas; deployment-status.c
+ * computes status and conditions. */
 #pragma once
 
 #include "cleat/apps/v1/apps.pb-c.h"
@@ -42,7 +43,7 @@ char *rollout_new_name(const Deployment *deployment, char **ret_hash);
 /* The decision. */
 void deployment_plan(Plan *plan, Rollout *rollout);
 
-/* --- deployment-scale.c --------------------------------------------------------------------------------------------------- */
+/* --- deployment-scale.c --- */
 
 #define ANNOTATION_DESIRED_REPLICAS "deployment.kubernetes.io/desired-replicas"
 #define ANNOTATION_MAX_REPLICAS "deployment.kubernetes.io/max-replicas"
@@ -58,7 +59,8 @@ void rollout_scale(Rollout *rollout);
 /* TRUE if some ReplicaSet with replicas was last told another number than spec.replicas. */
 gboolean rollout_needs_scaling(const Rollout *rollout);
 
-/* --- deployment-status.c -------------------------------------------------------------------------------------------------- */
+/* --- deployment-status.c --- */
 
-/* A new status from what was observed, conditions included; may ask the plan for a reconcile at the progress deadline. */
+/* A new status from what was observed, conditions included; may ask the plan for a reconcile at the progress
+ * deadline. */
 Apps__V1__DeploymentStatus *rollout_status(const Rollout *rollout, Plan *plan);

@@ -7,9 +7,10 @@
 #define LABEL_HEADLESS "service.kubernetes.io/headless"
 #define LABEL_MIRROR_SKIP "endpointslice.kubernetes.io/skip-mirror"
 
-/* --- slices ----------------------------------------------------------------------------------------------------------------
- * A change should touch few slices, as every node reads each changed one. So endpoints stay in the slice they are in; new
- * ones fill up slices that change anyway, then others with room; only then is a slice made. An emptied one is deleted. */
+/* --- slices ---
+ * A change should touch few slices, as every node reads each changed one. So endpoints stay in the slice they are in;
+ * new ones fill up slices that change anyway, then others with room; only then is a slice made. An emptied one is
+ * deleted. */
 
 /* A slice being worked on. */
 typedef struct {
@@ -185,7 +186,7 @@ void endpoint_slices_plan(Plan *plan, const Service *service, GPtrArray *groups,
     }
 }
 
-/* --- the older object ------------------------------------------------------------------------------------------------------- */
+/* --- the older object --- */
 
 static Core__V1__EndpointAddress *address_new(const Endpoint *endpoint)
 {
@@ -256,7 +257,7 @@ void endpoints_object_plan(Plan *plan, const Service *service, GPtrArray *groups
         API_FREE(object);
 }
 
-/* --- wiring ----------------------------------------------------------------------------------------------------------------- */
+/* --- wiring --- */
 
 static gboolean is_managed(const Service *service)
 {

@@ -1,4 +1,5 @@
-/* The endpoints controller: writes the EndpointSlices (and the older Endpoints object) of every Service with a selector. */
+/* The endpoints controller: writes the EndpointSlices (and the older Endpoints object) of every Service with a
+ * selector. */
 #pragma once
 
 #include "cleat/core/v1/core.pb-c.h"

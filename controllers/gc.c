@@ -9,7 +9,7 @@
 
 #define ABSENT_MAX 10000 /* uids remembered as gone; then the memory begins anew */
 
-/* --- decisions ----------------------------------------------------------------------------------------------------------------- */
+/* --- decisions --- */
 
 /* Drops the references whose owner is not solid. */
 static void plan_drop_references(Plan *plan, const ProtobufCMessage *object, const GcOwner *owners)
@@ -81,9 +81,9 @@ void gc_plan_owner(Plan *plan, const ProtobufCMessage *object, const ProtobufCMe
     }
 }
 
-/* --- the graph ------------------------------------------------------------------------------------------------------------------
- * Objects are named "<resource index>:<key>". Whether an owner is there is asked of its kind's cache; only the way from an owner
- * to its dependents needs a table. */
+/* --- the graph ---
+ * Objects are named "<resource index>:<key>". Whether an owner is there is asked of its kind's cache; only the way from
+ * an owner to its dependents needs a table. */
 
 typedef struct {
     GHashTable *dependents; /* owner's uid to a set of names */
@@ -150,9 +150,10 @@ static GPtrArray *graph_dependents(Controller *controller, const char *uid)
     return objects;
 }
 
-/* --- owners --------------------------------------------------------------------------------------------------------------------- */
+/* --- owners --- */
 
-/* The owner's row, or NULL if we cannot look: an unknown kind, or a namespaced owner of an object without a namespace. */
+/* The owner's row, or NULL if we cannot look: an unknown kind, or a namespaced owner of an object without a
+ * namespace. */
 static const ApiResource *owner_resource(const Meta__V1__ObjectMeta *meta, const Meta__V1__OwnerReference *reference)
 {
     const char *version = api_str(reference->apiversion), *slash = strchr(version, '/');
@@ -192,7 +193,7 @@ static GcOwner look_at_owner(Controller *controller, const Meta__V1__ObjectMeta 
     return g_hash_table_contains(state->absent, api_str(reference->uid)) ? GC_OWNER_ABSENT : GC_OWNER_UNSEEN;
 }
 
-/* --- waking --------------------------------------------------------------------------------------------------------------------- */
+/* --- waking --- */
 
 static gboolean same_references(const Meta__V1__ObjectMeta *a, const Meta__V1__ObjectMeta *b)
 {
@@ -258,7 +259,7 @@ static void wake(Controller *controller, const ProtobufCMessage *old, const Prot
         wake_dependents(controller, (after ? after : before)->uid);
 }
 
-/* --- reconcile ------------------------------------------------------------------------------------------------------------------ */
+/* --- reconcile --- */
 
 /* One plan's questions about owners that the cache does not have. */
 typedef struct {

@@ -27,7 +27,7 @@ typedef struct {
     gint64 succeeded, failed; /* with the noted ones */
 } View;
 
-/* --- conditions ----------------------------------------------------------------------------------------------------------- */
+/* --- conditions --- */
 
 static const Batch__V1__JobCondition *find_condition(const Status *status, const char *type)
 {
@@ -66,7 +66,7 @@ static const Batch__V1__JobCondition *finished_condition(const Status *status)
     return is_true(complete) ? complete : is_true(failed) ? failed : NULL;
 }
 
-/* --- counting ------------------------------------------------------------------------------------------------------------- */
+/* --- counting --- */
 
 static gboolean strings_contain(char *const *strings, gsize n, const char *string)
 {
@@ -134,7 +134,7 @@ static void plan_untrack(Plan *plan, const Pod *pod)
     plan_update(plan, changed);
 }
 
-/* --- does it end? --------------------------------------------------------------------------------------------------------- */
+/* --- does it end? --- */
 
 static gboolean deadline_passed(const View *view)
 {
@@ -202,7 +202,7 @@ static void finish_if_quiet(View *view)
     }
 }
 
-/* --- status --------------------------------------------------------------------------------------------------------------- */
+/* --- status --- */
 
 static void set_suspended(View *view)
 {
@@ -243,7 +243,7 @@ static void plan_status(View *view)
     step->event_is_warning = failed;
 }
 
-/* --- pods ----------------------------------------------------------------------------------------------------------------- */
+/* --- pods --- */
 
 static void plan_delete_pod(Plan *plan, const Pod *pod)
 {
@@ -319,7 +319,7 @@ static void plan_pods(View *view)
         plan_create_pods(view, wanted - active);
 }
 
-/* --- the decision --------------------------------------------------------------------------------------------------------- */
+/* --- the decision --- */
 
 static void plan_finished(Plan *plan, const Job *job, GPtrArray *pods)
 {
@@ -386,7 +386,7 @@ void job_plan(Plan *plan, const Job *job, const ProtobufCMessage *const *candida
     API_FREE(view.status);
 }
 
-/* --- wiring --------------------------------------------------------------------------------------------------------------- */
+/* --- wiring --- */
 
 static void wake_lost_pod(Controller *controller, const Pod *pod)
 {

@@ -1,8 +1,8 @@
 /* The job controller: runs pods until enough have succeeded or too many have failed.
  *
- * Counts stay exact although pods may be deleted at any time: each pod of a job carries a finalizer, and is counted in three
- * writes: its uid is noted in status.uncountedTerminatedPods; the finalizer is removed; the uid becomes one more in
- * status.succeeded or status.failed. Whatever is interrupted goes on from where it is. */
+ * Counts stay exact although pods may be deleted at any time: each pod of a job carries a finalizer, and is counted
+ * in three writes: its uid is noted in status.uncountedTerminatedPods; the finalizer is removed; the uid becomes
+ * one more in status.succeeded or status.failed. Whatever is interrupted goes on from where it is. */
 #pragma once
 
 #include "cleat/batch/v1/batch.pb-c.h"

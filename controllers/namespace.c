@@ -6,7 +6,7 @@
 #define LOOK_AGAIN_NS (5 * TIME_NS_PER_S) /* for contents that end without telling us */
 #define DEFAULT_ACCOUNT "default"
 
-/* --- deletion -------------------------------------------------------------------------------------------------------------- */
+/* --- deletion --- */
 
 /* Shared by the steps of one plan. */
 typedef struct {
@@ -113,7 +113,7 @@ const ControllerRow namespace_controller = {
     .reconcile = reconcile_namespace,
 };
 
-/* --- the default ServiceAccount ---------------------------------------------------------------------------------------------- */
+/* --- the default ServiceAccount --- */
 
 void serviceaccount_plan(Plan *plan, const Namespace *namespace_, gboolean has_account)
 {

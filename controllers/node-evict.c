@@ -60,7 +60,7 @@ void node_evict_plan(Plan *plan, const Node *node, const Pod *const *pods, gsize
     }
 }
 
-/* --- wiring ------------------------------------------------------------------------------------------------------------------ */
+/* --- wiring --- */
 
 static gboolean has_no_execute(const Node *node)
 {

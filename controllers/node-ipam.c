@@ -6,7 +6,7 @@
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 
-/* --- shares ------------------------------------------------------------------------------------------------------------------ */
+/* --- shares --- */
 
 struct NodeShares {
     guint32 base; /* host byte order */
@@ -125,9 +125,10 @@ guint node_shares_free_count(const NodeShares *shares)
     return shares->count - shares->taken;
 }
 
-/* --- wiring ------------------------------------------------------------------------------------------------------------------ */
+/* --- wiring --- */
 
-/* The nodes there are claim their shares before any reconcile runs, as all are mapped first. So a restart forgets nothing. */
+/* The nodes there are claim their shares before any reconcile runs, as all are mapped first. So a restart forgets
+ * nothing. */
 static void wake_node(Controller *controller, const ProtobufCMessage *old, const ProtobufCMessage *now)
 {
     NodeShares *shares = controller_state(controller);

@@ -6,7 +6,7 @@
 #define PARTIAL_PERCENT 55
 #define SMALL_CLUSTER 50 /* nodes; below, a partial disruption stops evictions altogether */
 
-/* --- how many at once -------------------------------------------------------------------------------------------------------- */
+/* --- how many at once --- */
 
 NodeZoneState node_zone_state(guint nodes, guint ready)
 {
@@ -40,7 +40,7 @@ gboolean node_bucket_take(NodeBucket *bucket, double rate, gint64 now_us, gint64
     return FALSE;
 }
 
-/* --- conditions ---------------------------------------------------------------------------------------------------------------- */
+/* --- conditions --- */
 
 const Core__V1__NodeCondition *node_condition(const Node *node, const char *type)
 {
@@ -94,7 +94,7 @@ static gboolean plan_unknown(Plan *plan, const Node *node)
     return TRUE;
 }
 
-/* --- taints ---------------------------------------------------------------------------------------------------------------------- */
+/* --- taints --- */
 
 static gboolean condition_is(const Node *node, const char *type, const char *status)
 {
@@ -159,8 +159,8 @@ gboolean node_wants_eviction(const Node *node)
     return (g_str_equal(ready, "False") || g_str_equal(ready, "Unknown")) && !eviction_taint(node);
 }
 
-/* Lost (Unknown) and not ready (False) have a taint each, in two strengths. When one follows the other, pods' time on the node
- * goes on running. */
+/* Lost (Unknown) and not ready (False) have a taint each, in two strengths. When one follows the other, pods' time
+ * on the node goes on running. */
 static void set_ready_taints(Node *node, NodeSituation situation, gint64 now_ns)
 {
     const char *ready = node_ready(node);
@@ -194,9 +194,10 @@ static void plan_taints(Plan *plan, const Node *node, NodeSituation situation)
         plan_update(plan, changed);
 }
 
-/* --- pods ------------------------------------------------------------------------------------------------------------------------ */
+/* --- pods --- */
 
-/* Nobody answers for the pods of a lost node: services must not send anything there. The agent says otherwise if it returns. */
+/* Nobody answers for the pods of a lost node: services must not send anything there. The agent says otherwise if it
+ * returns. */
 static void plan_pod_not_ready(Plan *plan, const Pod *pod)
 {
     if (!pod_is_ready(pod))

@@ -16,14 +16,13 @@ typedef struct {
     NodeBucket bucket;
 } Zone;
 
-typedef enum { SIGN_LEASE, SIGN_STATUS, SIGNS_ } Sign;
-
 /* What is known of a node besides its object. */
 typedef struct {
     Zone *zone;
     gboolean ready;
-    gint64 signs_ns[SIGNS_]; /* the last of each kind by the agent's clock, which need not agree with ours */
-    gint64 seen_us;          /* when one of them changed last, monotonic */
+    gint64 renewed_ns;   /* the lease, by the agent's clock, which need not agree with ours */
+    gint64 seen_us;      /* when we saw the last sign of life, monotonic */
+    GHashTable *doubted; /* of a lost node: uids of pods that were called not ready, to the revision that was doubted */
 } Record;
 
 typedef struct {
@@ -33,7 +32,14 @@ typedef struct {
     double rate;
 } State;
 
-/* --- records ----------------------------------------------------------------------------------------------------------------- */
+/* --- records --- */
+
+static void record_free(gpointer pointer)
+{
+    Record *record = pointer;
+    g_hash_table_unref(record->doubted);
+    g_free(record);
+}
 
 static void zone_free(gpointer pointer)
 {
@@ -67,20 +73,30 @@ static Record *get_record(State *state, const char *node)
     if (!record) {
         record = g_new0(Record, 1);
         record->seen_us = g_get_monotonic_time();
+        record->doubted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         g_hash_table_insert(state->records, g_strdup(node), record);
     }
     return record;
 }
 
-/* A sign of life counts by its change, seen with our clock: a node with a wrong clock is not lost, and after a restart of ours
- * everyone has the whole grace period. */
-static void note_life(State *state, const char *node, Sign sign, gint64 time_ns)
+/* A renewal counts by its change, seen with our clock: a node with a wrong clock is not lost, and after a restart of
+ * ours everyone has the whole grace period. */
+static void note_renewal(State *state, const char *node, gint64 renewed_ns)
 {
     Record *record = get_record(state, node);
-    if (time_ns == 0 || time_ns == record->signs_ns[sign])
+    if (renewed_ns == 0 || renewed_ns == record->renewed_ns)
         return;
-    record->signs_ns[sign] = time_ns;
+    record->renewed_ns = renewed_ns;
     record->seen_us = g_get_monotonic_time();
+}
+
+/* Only the agent writes a condition Ready that is not Unknown, so that a new one is a sign of life too. */
+static void note_status(Record *record, const Node *old, const Node *now)
+{
+    const Core__V1__NodeCondition *before = old ? node_condition(old, "Ready") : NULL,
+                                  *after = node_condition(now, "Ready");
+    if (after && !api_str_equal(after->status, "Unknown") && !API_EQUAL(before, after))
+        record->seen_us = g_get_monotonic_time();
 }
 
 static gint64 lease_renewed(const ProtobufCMessage *lease)
@@ -89,7 +105,7 @@ static gint64 lease_renewed(const ProtobufCMessage *lease)
     return spec ? api_micro_time_ns(spec->renewtime) : 0;
 }
 
-/* --- zones ------------------------------------------------------------------------------------------------------------------- */
+/* --- zones --- */
 
 static void wake_all(Controller *controller)
 {
@@ -144,7 +160,7 @@ static gboolean all_zones_down(const State *state)
     return TRUE;
 }
 
-/* --- waking ------------------------------------------------------------------------------------------------------------------ */
+/* --- waking --- */
 
 static void wake_node(Controller *controller, const ProtobufCMessage *old, const ProtobufCMessage *now)
 {
@@ -154,14 +170,14 @@ static void wake_node(Controller *controller, const ProtobufCMessage *old, const
     record_leave_zone(record);
     if (now) {
         const Node *node = (const Node *)now;
-        const Core__V1__NodeCondition *ready = node_condition(node, "Ready");
-        if (ready)
-            note_life(state, name, SIGN_STATUS, api_time_ns(ready->lastheartbeattime));
+        note_status(record, (const Node *)old, node);
         const char *zone = api_label(node->metadata, LABEL_ZONE);
-        record->zone = get_zone(state, zone ? zone : "");
-        record->ready = g_str_equal(node_ready(node), "True");
-        record->zone->nodes++;
-        record->zone->ready += record->ready;
+        if (*node_ready(node)) { /* one that has just been made is no loss yet */
+            record->zone = get_zone(state, zone ? zone : "");
+            record->ready = g_str_equal(node_ready(node), "True");
+            record->zone->nodes++;
+            record->zone->ready += record->ready;
+        }
     } else {
         g_hash_table_remove(state->records, name);
     }
@@ -173,7 +189,7 @@ static void wake_lease(Controller *controller, const ProtobufCMessage *old, cons
 {
     (void)old;
     if (now && g_str_equal(api_object_namespace(now), API_NAMESPACE_NODE_LEASE))
-        note_life(controller_state(controller), api_object_name(now), SIGN_LEASE, lease_renewed(now));
+        note_renewal(controller_state(controller), api_object_name(now), lease_renewed(now));
 }
 
 static void wake_pod(Controller *controller, const ProtobufCMessage *old, const ProtobufCMessage *now)
@@ -188,7 +204,7 @@ static void wake_pod(Controller *controller, const ProtobufCMessage *old, const 
 static void start(Controller *controller, const ControllersOptions *options)
 {
     State *state = g_new0(State, 1);
-    state->records = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    state->records = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, record_free);
     state->zones = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, zone_free);
     state->grace_us = (gint64)options->node_grace_s * G_USEC_PER_SEC;
     state->rate = options->node_eviction_rate;
@@ -196,7 +212,7 @@ static void start(Controller *controller, const ControllersOptions *options)
     controller_index(controller, API_POD, pod_index_node);
 }
 
-/* --- reconcile --------------------------------------------------------------------------------------------------------------- */
+/* --- reconcile --- */
 
 static gboolean may_evict(State *state, const Record *record, const Node *node, Plan *plan)
 {
@@ -211,11 +227,32 @@ static gboolean may_evict(State *state, const Record *record, const Node *node, 
     return FALSE;
 }
 
+/* Ready pods of a lost node are doubted once. If one is reported ready after that, somebody there is alive, and is
+ * believed: to insist would be a quarrel without end. */
+static void keep_doubtful(Record *record, const Node *node, GPtrArray *pods)
+{
+    if (!g_str_equal(node_ready(node), "Unknown"))
+        g_hash_table_remove_all(record->doubted);
+    guint kept = 0;
+    for (guint i = 0; i < pods->len; i++) {
+        const Pod *pod = pods->pdata[i];
+        gint64 revision = api_object_revision(&pod->base);
+        const gint64 *doubted = g_hash_table_lookup(record->doubted, pod->metadata->uid);
+        if (!pod_is_ready(pod) || (doubted && *doubted != revision))
+            continue;
+        if (!doubted && g_str_equal(node_ready(node), "Unknown"))
+            g_hash_table_insert(record->doubted, g_strdup(pod->metadata->uid), g_memdup2(&revision, sizeof revision));
+        pods->pdata[kept++] = pods->pdata[i];
+    }
+    g_ptr_array_set_size(pods, kept);
+}
+
 static void plan_node(Controller *controller, const Node *node, gboolean silent, Plan *plan)
 {
     State *state = controller_state(controller);
-    const Record *record = get_record(state, node->metadata->name);
+    Record *record = get_record(state, node->metadata->name);
     g_autoptr(GPtrArray) pods = controller_by_index(controller, API_POD, pod_index_node, node->metadata->name);
+    keep_doubtful(record, node, pods);
     NodeSituation situation = {.silent = silent, .evict_none = all_zones_down(state)};
     gboolean known = !silent || g_str_equal(node_ready(node), "Unknown"); /* otherwise only the status is written now */
     if (known && !situation.evict_none)
@@ -238,7 +275,7 @@ static void lease_asked(Plan *plan, const ProtobufCMessage *lease, const GError 
     const Node *node = controller_get(controller, API_NODE, name);
     if (!node)
         return;
-    note_life(state, name, SIGN_LEASE, lease_renewed(lease));
+    note_renewal(state, name, lease_renewed(lease));
     gint64 over_us = silence_us(state, get_record(state, name));
     if (over_us < 0)
         plan_after(plan, -over_us * 1000);

@@ -1,5 +1,6 @@
 /* The node controllers.
- *   node        watches the heartbeats: what is silent for the grace period is lost. Conditions, taints, readiness of its pods.
+ *   node        watches the heartbeats: what is silent for the grace period is lost. Conditions, taints, readiness of
+ *   its pods.
  *   node-evict  deletes pods that do not tolerate a NoExecute taint of their node, or no longer.
  *   node-ipam   gives each node its share of the cluster's pod addresses. */
 #pragma once
@@ -19,10 +20,10 @@ const Core__V1__NodeCondition *node_condition(const Node *node, const char *type
 /* The status of condition Ready: "True", "False" or "Unknown"; "" for a node that never said. Borrowed. */
 const char *node_ready(const Node *node);
 
-/* --- node ------------------------------------------------------------------------------------------------------------------ */
+/* --- node --- */
 
-/* How bad it is in a zone (nodes with the same label topology.kubernetes.io/zone). When very many nodes vanish at once, the
- * fault is more likely here than there, and driving pods off would make it worse. */
+/* How bad it is in a zone (nodes with the same label topology.kubernetes.io/zone). When very many nodes vanish at
+ * once, the fault is more likely here than there, and driving pods off would make it worse. */
 typedef enum {
     NODE_ZONE_NORMAL,
     NODE_ZONE_PARTIAL, /* 55 % or more are not ready, and more than 2 */
@@ -49,17 +50,17 @@ typedef struct {
     gboolean may_evict;  /* a NoExecute taint that is due may be set */
     gboolean evict_none; /* the whole cluster is down: NoExecute taints are taken away */
 } NodeSituation;
-/* The decision about one node; pods[0..n) are those bound to it. */
+/* The decision about one node; pods[0..n): those bound to it whose readiness is doubtful if the node is lost. */
 void node_plan(Plan *plan, const Node *node, const Pod *const *pods, gsize n, NodeSituation situation);
 
-/* --- node-evict ------------------------------------------------------------------------------------------------------------ */
+/* --- node-evict --- */
 
-/* When a pod must leave a node with these taints: G_MAXINT64 never; else wall-clock ns, which may be long past. A taint that
- * does not say when it was added was added now. */
+/* When a pod must leave a node with these taints: G_MAXINT64 never; else wall-clock ns, which may be long past. A
+ * taint that does not say when it was added was added now. */
 gint64 node_evict_time(const Core__V1__Taint *const *taints, gsize n, const Pod *pod, gint64 now_ns);
 void node_evict_plan(Plan *plan, const Node *node, const Pod *const *pods, gsize n);
 
-/* --- node-ipam ------------------------------------------------------------------------------------------------------------- */
+/* --- node-ipam --- */
 
 /* The shares of a network: IPv4 blocks of <mask_size> inside <cidr>. */
 typedef struct NodeShares NodeShares;
@@ -70,8 +71,8 @@ void node_shares_free(NodeShares *shares);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NodeShares, node_shares_free)
 /* Marks a share as <node>'s. FALSE if it is none of ours, or another node's. */
 gboolean node_shares_claim(NodeShares *shares, const char *cidr, const char *node);
-/* The share of <node>; the next free one if it has none yet, going round so that one that was just freed rests. New string;
- * NULL: there is none left. */
+/* The share of <node>; the next free one if it has none yet, going round so that one that was just freed rests. New
+ * string; NULL: there is none left. */
 char *node_shares_get(NodeShares *shares, const char *node);
 void node_shares_release(NodeShares *shares, const char *node);
 guint node_shares_free_count(const NodeShares *shares);

@@ -1,8 +1,8 @@
-/* What one reconcile wants done: a list of steps in stages. A controller's decision logic reads objects and fills a plan; it
- * does no I/O itself, so that it can be tested as a table. controller.c carries plans out.
+/* What one reconcile wants done: a list of steps in stages. A controller's decision logic reads objects and fills a
+ * plan; it does no I/O itself, so that it can be tested as a table. controller.c carries plans out.
  *
- * The steps of a stage run side by side; the next stage begins when all of them have succeeded. After a failure no further
- * stage begins, and the key is reconciled again after a back-off. Owned by one thread. */
+ * The steps of a stage run side by side; the next stage begins when all of them have succeeded. After a failure no
+ * further stage begins, and the key is reconciled again after a back-off. Owned by one thread. */
 #pragma once
 
 #include "lib/api/object.h"
@@ -19,8 +19,9 @@ typedef enum {
     PLAN_CALL, /* no I/O: runs <then> when its stage comes */
 } PlanVerb;
 
-/* The answer to PLAN_GET or PLAN_LIST (borrowed; one of result and error is NULL), or both NULL for PLAN_CALL. It may add
- * steps to the plan, which run after those planned so far have begun and after this one's stage. An error of PLAN_GET that is NOT_FOUND does not make the plan fail. */
+/* The answer to PLAN_GET or PLAN_LIST (borrowed; one of result and error is NULL), or both NULL for PLAN_CALL. It
+ * may add steps to the plan, which run after those planned so far have begun and after this one's stage. An error of
+ * PLAN_GET that is NOT_FOUND does not make the plan fail. */
 typedef void (*PlanThen)(Plan *plan, const ProtobufCMessage *result, const GError *error, gpointer data);
 
 typedef struct {
@@ -80,7 +81,7 @@ void plan_set_subject(Plan *plan, gconstpointer object);
 void plan_step_event(PlanStep *step, const char *reason, const char *format, ...) G_GNUC_PRINTF(3, 4);
 void plan_step_failure_event(PlanStep *step, const char *reason);
 
-/* Creates objects[0..n) in batches of 1, 2, 4, ...: when creating fails, for example for a quota, few requests are in vain.
- * Takes the objects over. Each step is adorned with the two event reasons and the success message. */
+/* Creates objects[0..n) in batches of 1, 2, 4, ...: when creating fails, for example for a quota, few requests are
+ * in vain. Takes the objects over. Each step is adorned with the two event reasons and the success message. */
 void plan_create_slowly(Plan *plan, GPtrArray *objects, const char *event_reason, const char *event_message,
                         const char *failure_reason);

@@ -34,7 +34,7 @@ void podgc_plan_finished(Plan *plan, const Pod **pods, gsize n, guint max)
         plan_delete(plan, pods[i])->grace_s = 0;
 }
 
-/* --- wiring ------------------------------------------------------------------------------------------------------------------ */
+/* --- wiring --- */
 
 typedef struct {
     GHashTable *missing; /* node name to when it was first missed, monotonic us */

@@ -103,7 +103,7 @@ Pod *pod_from_template(const Core__V1__PodTemplateSpec *template_, const ApiReso
     return pod;
 }
 
-/* --- which pod to delete ------------------------------------------------------------------------------------------- */
+/* --- which pod to delete --- */
 
 /* A pod with what it is compared by, computed once. Smaller values go first. */
 typedef struct {

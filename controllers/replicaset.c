@@ -5,7 +5,7 @@
 
 #define BURST_MAX 500 /* pods created or deleted by one plan */
 
-/* --- status ------------------------------------------------------------------------------------------------------------- */
+/* --- status --- */
 
 static Apps__V1__ReplicaSetCondition *failure_condition_new(const ReplicaSet *rs, const char *message, gint64 now_ns)
 {
@@ -75,7 +75,7 @@ static void plan_status(Plan *plan, const ReplicaSet *rs, GPtrArray *pods, const
     plan_update_status(plan, changed);
 }
 
-/* --- pods --------------------------------------------------------------------------------------------------------------- */
+/* --- pods --- */
 
 static void plan_creates(Plan *plan, const ReplicaSet *rs, guint n)
 {
@@ -121,7 +121,7 @@ void replicaset_plan(Plan *plan, const ReplicaSet *rs, const ProtobufCMessage *c
         plan_deletes(plan, active, -missing);
 }
 
-/* --- wiring ------------------------------------------------------------------------------------------------------------- */
+/* --- wiring --- */
 
 static const Meta__V1__LabelSelector *selector_of(const ProtobufCMessage *owner)
 {

@@ -9,7 +9,7 @@ extern const ControllerRow replicaset_controller;
 
 typedef Apps__V1__ReplicaSet ReplicaSet;
 
-/* The decision: candidates are all pods of the namespace that may concern rs. create_failure: why pods could not be created
- * last time, or NULL. */
+/* The decision: candidates are all pods of the namespace that may concern rs. create_failure: why pods could not be
+ * created last time, or NULL. */
 void replicaset_plan(Plan *plan, const ReplicaSet *rs, const ProtobufCMessage *const *candidates, gsize n,
                      const char *create_failure);

@@ -7,5 +7,6 @@
 
 gboolean template_equal(const Core__V1__PodTemplateSpec *a, const Core__V1__PodTemplateSpec *b);
 
-/* Up to 10 characters that fit in names and label values. collisions: how often the name was found taken. New string. */
+/* Up to 10 characters that fit in names and label values. collisions: how often the name was found taken. New
+ * string. */
 char *template_hash(const Core__V1__PodTemplateSpec *template_, gint32 collisions);

@@ -1,5 +1,6 @@
-/* A laboratory for controllers: real etcd and server (harness.h), the real cleat-controllers as a process, caches of everything,
- * and nodes that are played by the test: they bind pods to themselves, say that they run and are ready, and that they ended. */
+/* A laboratory for controllers: real etcd and server (harness.h), the real cleat-controllers as a process, caches of
+ * everything, and nodes that are played by the test: they bind pods to themselves, say that they run and are ready,
+ * and that they ended. */
 #pragma once
 
 #include <signal.h>
@@ -24,15 +25,15 @@ typedef struct {
     ClientCache *caches[API_INDEX_MAX_];
     GPid controllers;
     const char *const *controllers_args;
-    GPtrArray *nodes;     /* names of the nodes that are played, owned */
-    gboolean hold_unready; /* pods run but do not become ready */
+    GPtrArray *nodes;       /* names of the nodes that are played, owned */
+    gboolean hold_unready;  /* pods run but do not become ready */
     const char *exit_phase; /* pods end at once in this phase; NULL: they go on running */
     /* Runs after each change of a pod. */
     void (*check)(gpointer lab);
     gpointer check_data;
 } Lab;
 
-/* --- the controllers ---------------------------------------------------------------------------------------------------- */
+/* --- the controllers --- */
 
 static inline void lab_die_with_parent(gpointer data)
 {
@@ -52,8 +53,8 @@ static inline void lab_start_controllers(Lab *lab)
     for (const char *const *one = lab->controllers_args; one && *one; one++)
         g_ptr_array_add(argv, (gpointer)*one);
     g_ptr_array_add(argv, NULL);
-    gboolean started = g_spawn_async(NULL, (char **)argv->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD, lab_die_with_parent, NULL,
-                                     &lab->controllers, &error);
+    gboolean started = g_spawn_async(NULL, (char **)argv->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD, lab_die_with_parent,
+                                     NULL, &lab->controllers, &error);
     g_assert_no_error(error);
     g_assert_true(started);
 }
@@ -68,11 +69,16 @@ static inline int lab_stop_controllers(Lab *lab, int signal)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* --- nodes -------------------------------------------------------------------------------------------------------------------- */
+/* --- nodes --- */
 
 static inline void lab_ignore(const ProtobufCMessage *object, const GError *error, gpointer data)
 {
     (void)object, (void)error, (void)data; /* conflicts are told by the next change */
+}
+
+static inline void lab_bound(Meta__V1__Status *const *results, gsize n, const GError *error, gpointer data)
+{
+    (void)results, (void)n, (void)error, (void)data; /* the pod's change tells */
 }
 
 static inline gboolean lab_plays(const Lab *lab, const char *node)
@@ -93,7 +99,7 @@ static inline void lab_bind(Lab *lab, const Pod *pod)
     binding.metadata = &meta;
     binding.target = &target;
     Core__V1__Binding *bindings[] = {&binding};
-    client_bind(lab->client, bindings, 1, NULL, NULL);
+    client_bind(lab->client, bindings, 1, lab_bound, NULL);
 }
 
 static inline void lab_set_ready(Pod *pod, const char *status)
@@ -170,7 +176,16 @@ static inline void lab_play(Lab *lab, const Pod *pod)
     }
 }
 
-static inline void lab_changed(ClientCache *cache, const ProtobufCMessage *old, const ProtobufCMessage *now, gpointer data)
+/* After a change of what the nodes are to do. */
+static inline void lab_play_all(Lab *lab)
+{
+    g_autoptr(GPtrArray) pods = client_cache_list(lab->caches[API_INDEX_POD], NULL);
+    for (guint i = 0; i < pods->len; i++)
+        lab_play(lab, pods->pdata[i]);
+}
+
+static inline void lab_changed(ClientCache *cache, const ProtobufCMessage *old, const ProtobufCMessage *now,
+                               gpointer data)
 {
     (void)old;
     Lab *lab = data;
@@ -182,7 +197,7 @@ static inline void lab_changed(ClientCache *cache, const ProtobufCMessage *old, 
         lab->check(lab);
 }
 
-/* --- objects -------------------------------------------------------------------------------------------------------------------- */
+/* --- objects --- */
 
 /* Creates every object of a YAML text. */
 static inline void lab_apply(Lab *lab, const char *yaml)
@@ -215,7 +230,24 @@ static inline gconstpointer lab_get(Lab *lab, const ApiResource *resource, const
     return client_cache_get(lab->caches[api_resource_index(resource)], resource->namespaced ? "default" : "", name);
 }
 
-/* Changes an object until that succeeds: change works on a fresh copy. */
+/* --- waiting --- */
+
+static inline gboolean lab_out_of_patience(gpointer what)
+{
+    g_error("still not: %s", (const char *)what);
+    return G_SOURCE_REMOVE;
+}
+
+/* Follows changes until a condition holds. */
+#define lab_await(condition)                                                                                           \
+    do {                                                                                                               \
+        guint patience_ = g_timeout_add_seconds(LAB_PATIENCE_S, lab_out_of_patience, (gpointer) #condition);           \
+        while (!(condition))                                                                                           \
+            g_main_context_iteration(NULL, TRUE);                                                                      \
+        g_source_remove(patience_);                                                                                    \
+    } while (0)
+
+/* Changes an object until that succeeds (change works on a fresh copy), and follows until the cache shows it. */
 static inline void lab_edit(Lab *lab, const ApiResource *resource, const char *name,
                             void (*change)(gpointer object, gconstpointer data), gconstpointer data, gboolean status)
 {
@@ -226,30 +258,16 @@ static inline void lab_edit(Lab *lab, const ApiResource *resource, const char *n
         g_assert_no_error(error);
         change(object, data);
         API_AUTO(ProtobufCMessage)
-        written = status ? client_update_status_sync(lab->client, object, &error) : client_update_sync(lab->client, object, &error);
-        if (written)
+        written = status ? client_update_status_sync(lab->client, object, &error)
+                         : client_update_sync(lab->client, object, &error);
+        if (written) {
+            lab_await(client_cache_revision(lab->caches[api_resource_index(resource)]) >= api_object_revision(written));
             return;
+        }
         g_assert_true(cleat_error_is(error, CLEAT_ERROR_CONFLICT));
     }
     g_assert_not_reached();
 }
-
-/* --- waiting -------------------------------------------------------------------------------------------------------------------- */
-
-static inline gboolean lab_out_of_patience(gpointer what)
-{
-    g_error("still not: %s", (const char *)what);
-    return G_SOURCE_REMOVE;
-}
-
-/* Follows changes until a condition holds. */
-#define lab_await(condition)                                                                         \
-    do {                                                                                             \
-        guint patience_ = g_timeout_add_seconds(LAB_PATIENCE_S, lab_out_of_patience, (gpointer) #condition); \
-        while (!(condition))                                                                         \
-            g_main_context_iteration(NULL, TRUE);                                                    \
-        g_source_remove(patience_);                                                                  \
-    } while (0)
 
 static inline gboolean lab_caches_filled(const Lab *lab)
 {

@@ -39,8 +39,8 @@ static inline GPtrArray *fixture_list(const ProtobufCMessageDescriptor *type, co
     return objects;
 }
 
-/* A pod in words: "NAME [PHASE] [ready[@SECONDS AGO]] [node=N] [ip=A] [owner=UID] [KEY:VALUE (a label)] [deleting] [restarts=N]
- * [ended=SECONDS AGO] [age=SECONDS] [cost=N] [tracked]". Its uid is u-NAME, its namespace default. */
+/* A pod in words: "NAME [PHASE] [ready[@SECONDS AGO]] [node=N] [ip=A] [owner=UID] [KEY:VALUE (a label)] [deleting]
+ * [restarts=N] [ended=SECONDS AGO] [age=SECONDS] [cost=N] [tracked]". Its uid is u-NAME, its namespace default. */
 static inline gpointer fixture_pod(const char *words)
 {
     g_auto(GStrv) word = g_strsplit(words, " ", -1);
@@ -103,7 +103,8 @@ static inline GPtrArray *fixture_pods(const char *text)
     return pods;
 }
 
-/* A plan as text, one step each: "STAGE VERB KIND NAME[=REPLICAS];" where an object gets its name later, its generateName. */
+/* A plan as text, one step each: "STAGE VERB KIND NAME[=REPLICAS];" where an object gets its name later, its
+ * generateName. */
 static inline char *fixture_plan_text(const Plan *plan)
 {
     static const char *const verbs[] = {"create", "update", "status", "delete", "get", "list", "call"};

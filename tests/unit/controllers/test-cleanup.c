@@ -125,7 +125,8 @@ static Namespace *namespace_of(const char *meta, const char *finalizers)
     return fixture_decode(&core__v1__namespace__descriptor, yaml);
 }
 
-/* Answers the plan's lists (<n> objects in the list of ConfigMaps, the first being deleted already) and goes on, as the framework does. */
+/* Answers the plan's lists (<n> objects in the list of ConfigMaps, the first being deleted already) and goes on, as
+ * the framework does. */
 static void answer_lists(Plan *plan, guint n)
 {
     API_AUTO(Core__V1__ConfigMapList) full = API_NEW(Core__V1__ConfigMapList, core__v1__config_map_list);

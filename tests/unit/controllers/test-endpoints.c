@@ -98,7 +98,8 @@ static guint find_slice(const World *world, const char *name)
     g_assert_not_reached();
 }
 
-/* Pods from..to exist, all ready but <unready> (0: none). Returns what was done: "+" made, "~" changed, "-" deleted, per slice. */
+/* Pods from..to exist, all ready but <unready> (0: none). Returns what was done: "+" made, "~" changed, "-" deleted,
+ * per slice. */
 static char *world_set(World *world, guint from, guint to, guint unready)
 {
     g_autoptr(GPtrArray) pods = g_ptr_array_new_with_free_func(fixture_free_object);

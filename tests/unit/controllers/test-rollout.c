@@ -1,5 +1,5 @@
-/* A rolling update as a whole: the deployment's and the replica sets' decisions are carried out on a model of the cluster, in random
- * order, with pods that become ready or die at random; between any two steps the bounds hold. */
+/* A rolling update as a whole: the deployment's and the replica sets' decisions are carried out on a model of the
+ * cluster, in random order, with pods that become ready or die at random; between any two steps the bounds hold. */
 #include "controllers/deployment.h"
 #include "controllers/replicaset.h"
 #include "controllers/template.h"

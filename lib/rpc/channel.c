@@ -11,7 +11,7 @@
 #define KEEPALIVE_TIMEOUT_MS 5000
 #define RECONNECT_FIRST_MS 100
 #define RECONNECT_MAX_MS 2000
-#define CONNECT_TIMEOUT_MS 2000
+#define CONNECT_TIMEOUT_MS 5000
 #define DEADLINE_TOLERANCE_MS 20 /* the server's timer may be a little ahead of ours */
 
 /* One gRPC channel per address, and our own choice among them: gRPC's policies can neither stick to one server until it fails

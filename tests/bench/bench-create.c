@@ -171,7 +171,7 @@ int main(int argc, char **argv)
     raw.prefix = (char *)RAW_PREFIX;
     for (guint concurrency = 1; concurrency <= 64; concurrency *= 64)
         compare_creates(&server, etcd, &pods, &raw, concurrency, seconds, rounds);
-    g_bytes_unref(pods.prefix);
+    bench_pods_done(&pods);
     g_bytes_unref(raw.value);
     bench_etcd_disconnect(etcd, connections);
     bench_disconnect(&server);

@@ -180,7 +180,7 @@ int main(int argc, char **argv)
     unlink(socket);
     unlink(lock);
     rmdir(folder);
-    g_bytes_unref(pods.prefix);
+    bench_pods_done(&pods);
     bench_etcd_disconnect(etcd, 1);
     bench_disconnect(&server);
     rpc_shutdown();

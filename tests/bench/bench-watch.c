@@ -136,7 +136,7 @@ int main(int argc, char **argv)
     measure(argv[1], server.channels[0], &pods, server_pid, n, 1, events);
     measure(argv[1], server.channels[0], &pods, server_pid, n, MIN(100, n), events);
     bench_etcd_clear(etcd[0], POD_PREFIX);
-    g_bytes_unref(pods.prefix);
+    bench_pods_done(&pods);
     bench_etcd_disconnect(etcd, 1);
     bench_disconnect(&server);
     rpc_shutdown();

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/error.h"
 #include "lib/rpc/client.h"
@@ -150,6 +151,23 @@ static inline BenchResult bench_load(const BenchLoad *load)
     result.p99_us = bench_quantile(all, 0.99);
     result.reply_bytes /= MAX(all->len, 1);
     return result;
+}
+
+/* --- processor time ---------------------------------------------------------------------------------------------------*/
+
+/* What a process has used so far, user and system, in seconds. */
+static inline double bench_cpu_seconds(int pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+    if (!g_file_get_contents(path, &text, NULL, &error))
+        bench_fail(path, error);
+    unsigned long user = 0, system = 0;
+    const char *rest = strrchr(text, ')'); /* the name before it may hold anything */
+    if (!rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+        bench_fail(path, NULL);
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
 /* --- memory -----------------------------------------------------------------------------------------------------------*/

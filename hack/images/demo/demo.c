@@ -2,7 +2,7 @@
  * The demo server: answers every HTTP request and every UDP datagram with one line
  *     HOSTNAME GREETING COUNT
  * where COUNT is the number of answers this process has given, so that a reader sees which pod answered and whether it
- * is still the same process. Port DEMO_PORT (default 8080) for both TCP and UDP. HTTP connections are kept alive until
+ * is still the same process. Port DEMO_LISTEN (default 8080) for both TCP and UDP. HTTP connections are kept alive until
  * the client closes, so one connection can watch a service through a change. GET /crash ends the process with status 3.
  *
  * One thread, one poll() over a fixed number of clients; the clients' sockets do not block.
@@ -133,8 +133,13 @@ int main(void)
     struct sigaction end = {.sa_handler = on_end}; /* process 1 of a container has no default action for signals */
     sigaction(SIGTERM, &end, NULL);
     sigaction(SIGINT, &end, NULL);
-    const char *text = getenv("DEMO_PORT");
-    unsigned short port = (unsigned short)(text ? atoi(text) : 8080);
+    const char *text = getenv("DEMO_LISTEN"); /* not DEMO_PORT: that is what a service "demo" puts in every pod's environment */
+    int port_number = text ? atoi(text) : 8080;
+    if (port_number < 1 || port_number > 65535) {
+        fprintf(stderr, "DEMO_LISTEN: \"%s\" is no port\n", text);
+        return 2;
+    }
+    unsigned short port = (unsigned short)port_number;
     polled[0] = (struct pollfd){.fd = open_socket(SOCK_DGRAM, port), .events = POLLIN};
     polled[1] = (struct pollfd){.fd = open_socket(SOCK_STREAM, port), .events = POLLIN};
     printf("listening on port %u\n", port);

@@ -55,7 +55,7 @@ demo_show()
     printf '\n$ ctl logs job/demo-hello\n' && ctl logs job/demo-hello
     printf '\nthe service, asked six times from node1 (http://%s/):\n' "$ip"
     for ((i = 0; i < 6; i++)); do
-        in_node node1 busybox wget -q -T 5 -O - "http://$ip/" || warn 'no answer'
+        in_node node1 timeout 5 busybox wget -q -O - "http://$ip/" || warn 'no answer'
     done
 }
 
@@ -70,7 +70,7 @@ The cluster "$name" is up. What to type next:
     ctl get pods -A -o wide                      ctl describe deployment demo
     ctl scale deployment demo --replicas=5       ctl get pods -w
     sudo hack/cluster$option status              sudo hack/cluster$option logs node1/agent -f
-    sudo hack/cluster$option shell node1         (a shell on node1: wget -O - http://$(cluster_ip demo)/)
+    sudo hack/cluster$option shell node1         (a shell on node1: busybox wget -q -O - http://$(cluster_ip demo)/)
     sudo hack/cluster$option down                removes all of it
 END
 }

@@ -30,7 +30,9 @@ typedef struct {
     gboolean asking;   /* PodSandboxStatus is under way */
     gboolean stopped;  /* StopPodSandbox has succeeded since the agent started */
     gboolean removing; /* a call that ends it is under way */
-    char *grace;       /* seconds, as annotated; NULL: none */
+    guint exit_checks; /* as for a Run */
+    gint64 check_at;
+    char *grace; /* seconds, as annotated; NULL: none */
 } Sandbox;
 
 typedef enum {
@@ -48,7 +50,6 @@ typedef struct {
     SlotState state;
     Run *current; /* borrowed from pod->runs */
     Run *previous;
-    gboolean restarting; /* current is over and will be run again */
     gboolean done;       /* init: it has succeeded in this sandbox */
     guint next_restarts; /* the restart count of the next run when there is no current one */
     gint64 retry_at;     /* monotonic us: no earlier start; 0: at once */
@@ -151,13 +152,22 @@ void pod_remove_sandbox(Pod *pod, Sandbox *sandbox);
 
 /* --- pod-slot.c: containers ---*/
 void slot_free(gpointer slot);
-void pod_make_slots(Pod *pod);             /* from the object's spec */
-void pod_assign_runs(Pod *pod);            /* current, previous, restarting, done of every slot */
-gboolean slot_wants_run(const Slot *slot); /* it has not ended for good, or begins anew */
+void pod_make_slots(Pod *pod);                 /* from the object's spec */
+void pod_assign_runs(Pod *pod);                /* current and previous of every slot */
+gboolean slot_wants_run(const Slot *slot);     /* it has not ended for good */
+gboolean slot_is_restarting(const Slot *slot); /* its current run is over and will be followed by another */
 void slot_step(Slot *slot, Sandbox *sandbox);
 void slot_set_reason(Slot *slot, const char *reason, const char *message);
 void slot_event(Slot *slot, const char *type, const char *reason, const char *format, ...) G_GNUC_PRINTF(4, 5);
 gint64 slot_backoff_s(guint failures); /* pause before the next start after that many failures */
+
+Slot *pod_slot_named(const Pod *pod, const char *name); /* NULL: no such container */
+
+/* --- pod-message.c ---*/
+/* Makes the file for the message of the run that is to begin and adds its mount. */
+gboolean pod_message_mount(Slot *slot, guint restarts, GPtrArray *mounts, GError **error);
+void pod_message_fill(Pod *pod, Run *run); /* of a run that is over */
+void pod_message_remove(const Pod *pod, const Run *run);
 
 /* --- the states: each does what can be done and returns the state to be in ---*/
 PodState pod_step_adopt(Pod *pod);

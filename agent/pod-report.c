@@ -37,7 +37,7 @@ static Core__V1__PodStatus *compute(Pod *pod)
             .done = slot->done,
             .current = slot->current,
             .previous = slot->previous,
-            .restarting = slot->restarting,
+            .restarting = slot_is_restarting(slot),
             .waiting_reason = slot->reason,
             .waiting_message = slot->message,
         };

@@ -153,10 +153,8 @@ static gboolean step_init(Pod *pod, Sandbox *sandbox)
         slot->done =
             slot->done || past ||
             (run && run->state == RUN_EXITED && run->exit_code == 0 && g_strcmp0(run->sandbox_id, sandbox->id) == 0);
-        if (slot->done) {
-            slot->restarting = FALSE;
+        if (slot->done)
             continue;
-        }
         slot_step(slot, sandbox);
         return FALSE;
     }
@@ -172,7 +170,7 @@ static gboolean has_ended(const Pod *pod)
         if (slot->state != SLOT_IDLE)
             return FALSE;
         if (slot->init && !slot->done && slot->current && run_is_over(slot->current) && !slot_wants_run(slot) &&
-            slot->current->exit_code != 0)
+            !(slot->current->state == RUN_EXITED && slot->current->exit_code == 0))
             return TRUE;
         if (!slot->init)
             all = all && !slot_wants_run(slot);
@@ -215,16 +213,12 @@ static void prune(Pod *pod, const Sandbox *current)
     }
 }
 
-static void step_containers(Pod *pod, Sandbox *sandbox, gboolean initialized)
+static void step_containers(Pod *pod, Sandbox *sandbox)
 {
     for (guint i = 0; i < pod->slots->len; i++) {
         Slot *slot = pod->slots->pdata[i];
-        if (slot->init)
-            continue;
-        if (initialized)
+        if (!slot->init)
             slot_step(slot, sandbox);
-        else
-            slot->restarting = slot->current && run_is_over(slot->current) && slot_wants_run(slot);
     }
 }
 
@@ -237,7 +231,8 @@ PodState pod_step_run(Pod *pod)
         pod_event(pod, "Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
         return POD_SANDBOX;
     }
-    step_containers(pod, sandbox, step_init(pod, sandbox));
+    if (step_init(pod, sandbox))
+        step_containers(pod, sandbox);
     if (has_ended(pod)) {
         pod->ended = TRUE;
         return POD_STOP;

@@ -116,7 +116,7 @@ static gboolean succeeded(const Run *run)
     return run && run->state == RUN_EXITED && run->exit_code == 0;
 }
 
-/* Init containers run until they succeed, unless the pod is never to be restarted; they begin anew in a new sandbox. */
+/* Init containers run until they succeed, unless the pod is never to be restarted. */
 gboolean slot_wants_run(const Slot *slot)
 {
     const Run *run = slot->current;
@@ -128,6 +128,15 @@ gboolean slot_wants_run(const Slot *slot)
     if (slot->init || api_str_equal(policy, "OnFailure"))
         return !succeeded(run);
     return TRUE;
+}
+
+/* An init container that has succeeded runs again when its sandbox is not the one at hand. */
+gboolean slot_is_restarting(const Slot *slot)
+{
+    const Run *run = slot->current;
+    if (slot->pod->state >= POD_STOP || !run || !run_is_over(run))
+        return FALSE;
+    return slot->init ? !slot->done && (slot_wants_run(slot) || succeeded(run)) : slot_wants_run(slot);
 }
 
 /* --- waiting ----------------------------------------------------------------------------------------------------------*/
@@ -204,7 +213,7 @@ static void fail(Slot *slot, const char *reason, const char *message)
 
 /* --- start ------------------------------------------------------------------------------------------------------------*/
 
-static Slot *slot_named(Pod *pod, const char *name)
+Slot *pod_slot_named(const Pod *pod, const char *name)
 {
     for (guint i = 0; i < pod->slots->len; i++) {
         Slot *slot = pod->slots->pdata[i];
@@ -216,7 +225,7 @@ static Slot *slot_named(Pod *pod, const char *name)
 
 static void on_started_status(Pod *pod, const char *name, const ProtobufCMessage *reply, const GError *error)
 {
-    Slot *slot = slot_named(pod, name);
+    Slot *slot = pod_slot_named(pod, name);
     const Runtime__V1__ContainerStatusResponse *status = (const Runtime__V1__ContainerStatusResponse *)reply;
     slot->state = SLOT_IDLE;
     if (error || !status->status) {
@@ -231,7 +240,7 @@ static void on_started_status(Pod *pod, const char *name, const ProtobufCMessage
 static void on_started(Pod *pod, const char *name, const ProtobufCMessage *reply, const GError *error)
 {
     (void)reply;
-    Slot *slot = slot_named(pod, name);
+    Slot *slot = pod_slot_named(pod, name);
     if (error) {
         slot_set_reason(slot, "RunContainerError", error->message);
         slot_event(slot, "Warning", "Failed", "Error: %s", error->message);
@@ -345,7 +354,8 @@ static Runtime__V1__ContainerConfig *build_config(Slot *slot, const ImageResult 
         return NULL;
     g_autoptr(EnvVars) env = build_env(slot, ips, error);
     g_autoptr(GPtrArray) mounts = env ? volumes_mounts(pod->object, slot->spec, pod->dir, error) : NULL;
-    if (!mounts || !add_hosts(slot, ips, mounts, error) || !make_log_folder(slot, error))
+    if (!mounts || !add_hosts(slot, ips, mounts, error) || !make_log_folder(slot, error) ||
+        !pod_message_mount(slot, slot->next_restarts, mounts, error))
         return NULL;
     ContainerInput input = {
         .node_name = pod->env->config->node_name,
@@ -536,25 +546,22 @@ static void check_definition(Slot *slot)
 void slot_step(Slot *slot, Sandbox *sandbox)
 {
     Run *run = slot->current;
-    slot->restarting = FALSE;
-    if (slot->state != SLOT_IDLE) {
-        slot->restarting = run && run_is_over(run);
+    gboolean here = run && g_strcmp0(run->sandbox_id, sandbox->id) == 0;
+    if (slot->state != SLOT_IDLE)
         return;
-    }
     if (run && run->state == RUN_RUNNING) {
         slot->retry_at = 0;
         slot_set_reason(slot, NULL, NULL);
         check_definition(slot);
         return;
     }
-    if (run && run->state == RUN_CREATED && g_strcmp0(run->sandbox_id, sandbox->id) == 0) {
-        start(slot); /* by an agent that did not get to it */
+    if (run && run->state == RUN_CREATED && here) {
+        start(slot); /* made by an agent that did not get to it */
         return;
     }
-    if (run && !slot_wants_run(slot) && !(slot->init && !slot->done && g_strcmp0(run->sandbox_id, sandbox->id) != 0))
+    if (run && run_is_over(run) && !slot_is_restarting(slot))
         return;
-    slot->restarting = run != NULL;
-    if (waits_after_error(slot) || (run && g_strcmp0(run->sandbox_id, sandbox->id) == 0 && waits_after_exit(slot)))
+    if (waits_after_error(slot) || (here && waits_after_exit(slot)))
         return;
     if (objects_hold_is_synced(slot->pod->hold))
         begin(slot);

@@ -69,6 +69,7 @@ static void on_run_removed(Pod *pod, const char *id, const ProtobufCMessage *rep
         g_autofree char *log = g_strdup_printf("%s/%s/%u.log", pod->log_dir, run->container, run->restarts);
         g_unlink(log);
     }
+    pod_message_remove(pod, run);
     pod_drop_run(pod, id);
 }
 
@@ -143,8 +144,7 @@ static gboolean pauses(Pod *pod)
 static gboolean slots_busy(const Pod *pod)
 {
     for (guint i = 0; i < pod->slots->len; i++) {
-        Slot *slot = pod->slots->pdata[i];
-        slot->restarting = FALSE;
+        const Slot *slot = pod->slots->pdata[i];
         if (slot->state == SLOT_CREATE || slot->state == SLOT_START)
             return TRUE;
     }

@@ -67,7 +67,8 @@ Run *pod_add_run(Pod *pod, Run *run)
             run->sandbox_id = g_steal_pointer(&old->sandbox_id);
         run->stop_until = old->stop_until;
         run->stopping = old->stopping;
-        run->exit_checks = old->exit_checks;
+        run->exit_checks = run_is_over(run) ? 0 : old->exit_checks;
+        run->check_at = run_is_over(run) ? 0 : old->check_at;
         guint index;
         g_ptr_array_find(pod->runs, old, &index);
         pod->runs->pdata[index] = run;
@@ -75,6 +76,7 @@ Run *pod_add_run(Pod *pod, Run *run)
     } else {
         g_ptr_array_add(pod->runs, run);
     }
+    pod_message_fill(pod, run);
     pod_assign_runs(pod);
     return run;
 }
@@ -120,14 +122,15 @@ void pod_drop_sandbox(Pod *pod, const char *id)
 
 static void refresh_done(Pod *pod);
 
-/* The exit of a process is told before the runtime has written it into its status: ask again, soon and then less often. */
-static void await_exit(Run *run)
+/* The exit of a process is told before the runtime has written it into its status: ask again, soon and then less often.
+ * checks: 0 while no exit is awaited. Returns when to ask again (monotonic us), or 0. */
+static gint64 await_exit(guint *checks, gboolean over)
 {
-    run->check_at = 0;
-    if (run->exit_checks == 0 || run_is_over(run) || ++run->exit_checks > EXIT_CHECKS_MAX)
-        run->exit_checks = 0;
-    else
-        run->check_at = g_get_monotonic_time() + MIN(EXIT_CHECK_US * run->exit_checks, EXIT_CHECK_MAX_US);
+    if (*checks == 0 || over || ++*checks > EXIT_CHECKS_MAX) {
+        *checks = 0;
+        return 0;
+    }
+    return g_get_monotonic_time() + MIN(EXIT_CHECK_US * *checks, EXIT_CHECK_MAX_US);
 }
 
 static void on_run_status(Pod *pod, const char *id, const ProtobufCMessage *reply, const GError *error)
@@ -140,7 +143,7 @@ static void on_run_status(Pod *pod, const char *id, const ProtobufCMessage *repl
         if (was_alive && run_is_over(run))
             log_info("pod %s/%s: container %s ended: %s, exit code %d", api_str(pod->namespace_), api_str(pod->name),
                      run->container, run->reason, run->exit_code);
-        await_exit(run);
+        run->check_at = await_exit(&run->exit_checks, run_is_over(run));
         pod->env->changed(pod, pod->env->data);
     } else if (error && cleat_error_is(error, CLEAT_ERROR_NOT_FOUND)) {
         pod_drop_run(pod, id);
@@ -176,6 +179,7 @@ static void on_sandbox_status(Pod *pod, const char *id, const ProtobufCMessage *
     sandbox->asking = FALSE;
     if (status && status->status) {
         sandbox->ready = status->status->state == RUNTIME__V1__POD_SANDBOX_STATE__SANDBOX_READY;
+        sandbox->check_at = await_exit(&sandbox->exit_checks, !sandbox->ready);
         g_strfreev(sandbox->ips);
         sandbox->ips = ips_of(status->status);
     } else if (error && cleat_error_is(error, CLEAT_ERROR_NOT_FOUND)) {
@@ -185,27 +189,54 @@ static void on_sandbox_status(Pod *pod, const char *id, const ProtobufCMessage *
     }
 }
 
-void pod_fetch_sandbox(Pod *pod, const char *id)
+static void ask_sandbox(Pod *pod, Sandbox *sandbox, PodReply done)
 {
     Runtime__V1__PodSandboxStatusRequest request = RUNTIME__V1__POD_SANDBOX_STATUS_REQUEST__INIT;
-    request.pod_sandbox_id = (char *)id;
-    pod_find_sandbox(pod, id)->asking = TRUE;
-    pod_call(pod, CRI_POD_SANDBOX_STATUS, &request.base, 0, id, on_sandbox_status);
+    request.pod_sandbox_id = sandbox->id;
+    sandbox->asking = TRUE;
+    pod_call(pod, CRI_POD_SANDBOX_STATUS, &request.base, 0, sandbox->id, done);
+}
+
+void pod_fetch_sandbox(Pod *pod, const char *id)
+{
+    ask_sandbox(pod, pod_find_sandbox(pod, id), on_sandbox_status);
 }
 
 void pod_runtime_changed(Pod *pod, const char *id, gboolean exited)
 {
     Run *run = pod_find_run(pod, id);
+    Sandbox *sandbox = pod_find_sandbox(pod, id);
     if (run) {
         if (exited && run_is_alive(run) && run->exit_checks == 0)
             run->exit_checks = 1;
         pod_fetch_run(pod, id);
-    } else if (pod_find_sandbox(pod, id)) {
+    } else if (sandbox) {
+        if (exited && sandbox->ready && sandbox->exit_checks == 0)
+            sandbox->exit_checks = 1;
         pod_fetch_sandbox(pod, id);
     }
 }
 
 /* --- listings ---------------------------------------------------------------------------------------------------------*/
+
+static void on_listed_sandbox(Pod *pod, const char *id, const ProtobufCMessage *reply, const GError *error)
+{
+    on_sandbox_status(pod, id, reply, error);
+    if (--pod->fetching == 0)
+        refresh_done(pod);
+}
+
+/* A sandbox's addresses are part of the view: without them an adopted pod would be reported as one that has none. */
+static void read_addresses(Pod *pod)
+{
+    for (guint i = 0; i < pod->sandboxes->len; i++) {
+        Sandbox *sandbox = pod->sandboxes->pdata[i];
+        if (!sandbox->ready || sandbox->ips)
+            continue;
+        pod->fetching++;
+        ask_sandbox(pod, sandbox, on_listed_sandbox);
+    }
+}
 
 static void assign_sandboxes(Pod *pod, Runtime__V1__PodSandbox *const *items, gsize n)
 {
@@ -248,6 +279,7 @@ static void assign_containers(Pod *pod, Runtime__V1__Container *const *items, gs
             g_ptr_array_remove_index(pod->runs, i);
     }
     pod_assign_runs(pod);
+    read_addresses(pod);
     for (gsize i = 0; i < n; i++) {
         Run *run = pod_find_run(pod, items[i]->id);
         if (run && run->state == (RunState)items[i]->state)
@@ -373,6 +405,15 @@ gboolean pod_sync(Pod *pod)
         }
         run->check_at = 0;
         pod_fetch_run(pod, run->id);
+    }
+    for (guint i = 0; i < pod->sandboxes->len; i++) {
+        Sandbox *sandbox = pod->sandboxes->pdata[i];
+        if (sandbox->check_at > now) {
+            pod_wake_at(pod, sandbox->check_at);
+        } else if (sandbox->check_at) {
+            sandbox->check_at = 0;
+            pod_fetch_sandbox(pod, sandbox->id);
+        }
     }
     return !pod->stale;
 }

@@ -388,16 +388,6 @@ PodState pod_step_setup(Pod *pod)
 
 /* --- logs -------------------------------------------------------------------------------------------------------------*/
 
-static Slot *find_slot(const Pod *pod, const char *container)
-{
-    for (guint i = 0; i < pod->slots->len; i++) {
-        Slot *slot = pod->slots->pdata[i];
-        if (g_str_equal(slot->spec->name, container))
-            return slot;
-    }
-    return NULL;
-}
-
 /* The only container, if there is just one. */
 static Slot *sole_slot(const Pod *pod, char **ret_why)
 {
@@ -419,7 +409,7 @@ static Slot *sole_slot(const Pod *pod, char **ret_why)
 
 char *pod_log_path(const Pod *pod, const char *container, gboolean previous, gboolean *ret_alive, char **ret_why)
 {
-    Slot *slot = container && container[0] ? find_slot(pod, container) : sole_slot(pod, ret_why);
+    Slot *slot = container && container[0] ? pod_slot_named(pod, container) : sole_slot(pod, ret_why);
     if (!slot) {
         if (!*ret_why)
             *ret_why = g_strdup_printf("container %s is not valid for pod %s", container, pod->name);

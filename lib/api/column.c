@@ -5,8 +5,9 @@
 /* A first unit, and what is left of it in the second unless that is none. */
 static char *two_units(gint64 first, char first_unit, gint64 second, char second_unit)
 {
-    return second ? g_strdup_printf("%" G_GINT64_FORMAT "%c%" G_GINT64_FORMAT "%c", first, first_unit, second, second_unit)
-                  : g_strdup_printf("%" G_GINT64_FORMAT "%c", first, first_unit);
+    return second
+               ? g_strdup_printf("%" G_GINT64_FORMAT "%c%" G_GINT64_FORMAT "%c", first, first_unit, second, second_unit)
+               : g_strdup_printf("%" G_GINT64_FORMAT "%c", first, first_unit);
 }
 
 char *api_duration_format(gint64 ns)

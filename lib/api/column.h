@@ -3,7 +3,8 @@
 
 #include "lib/api/object.h"
 
-/* "45s", "5m30s", "3h", "12d": two units at most, as kubectl writes them; "<invalid>" when clearly negative. New string. */
+/* "45s", "5m30s", "3h", "12d": two units at most, as kubectl writes them; "<invalid>" when clearly negative. New
+ * string. */
 char *api_duration_format(gint64 ns);
 
 /* The same for the time between two moments, which may be any (of objects that clients have made). */

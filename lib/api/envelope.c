@@ -75,8 +75,8 @@ static const ApiResource *find_resource(Slice api_version, Slice kind, GError **
     const ApiResource *resource = api_resource_by_kind(group, slash ? slash + 1 : version, name);
     if (!resource) {
         g_autofree char *safe_version = g_strescape(version, NULL), *safe_name = g_strescape(name, NULL);
-        g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST, "storage envelope of an unknown kind: \"%s\" of \"%s\"",
-                    safe_name, safe_version);
+        g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST,
+                    "storage envelope of an unknown kind: \"%s\" of \"%s\"", safe_name, safe_version);
     }
     return resource;
 }

@@ -116,7 +116,8 @@ void api_field_forbidden(ApiFieldErrors *errors, const char *path, const char *d
 void api_field_unimplemented(ApiFieldErrors *errors, const char *path, const char *value)
 {
     g_autofree char *quoted = value ? quote(value) : NULL;
-    add(errors, path, "FieldValueForbidden", "%s%snot implemented in this release", quoted ? quoted : "", quoted ? ": " : "");
+    add(errors, path, "FieldValueForbidden", "%s%snot implemented in this release", quoted ? quoted : "",
+        quoted ? ": " : "");
 }
 
 /* "path: message", in brackets and joined by commas when there are several. */
@@ -132,7 +133,8 @@ static char *join(const ApiFieldErrors *errors)
     return errors->count == 1 ? g_strdup(text->str) : g_strdup_printf("[%s]", text->str);
 }
 
-gboolean api_field_errors_check(const ApiFieldErrors *errors, const ApiResource *resource, const char *name, GError **error)
+gboolean api_field_errors_check(const ApiFieldErrors *errors, const ApiResource *resource, const char *name,
+                                GError **error)
 {
     if (errors->count == 0)
         return TRUE;

@@ -47,8 +47,8 @@ static void fail_unknown(const ApiResource *resource, const char *path, GError *
     g_autoptr(GString) known = g_string_new("metadata.name, metadata.namespace");
     for (int i = 0; resource->selectable[i].path; i++)
         g_string_append_printf(known, ", %s", resource->selectable[i].path);
-    g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST, "field selector: \"%s\" cannot be selected in %s: these can: %s",
-                path, resource->plural, known->str);
+    g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST,
+                "field selector: \"%s\" cannot be selected in %s: these can: %s", path, resource->plural, known->str);
 }
 
 /* One "path=value", "path==value" or "path!=value". */
@@ -93,7 +93,8 @@ gboolean api_field_selector_is_everything(const ApiFieldSelector *selector)
     return selector->terms->len == 0;
 }
 
-gboolean api_field_selector_matches_lookup(const ApiFieldSelector *selector, ApiFieldLookup lookup, gconstpointer object)
+gboolean api_field_selector_matches_lookup(const ApiFieldSelector *selector, ApiFieldLookup lookup,
+                                           gconstpointer object)
 {
     for (guint i = 0; i < selector->terms->len; i++) {
         const Term *term = &g_array_index(selector->terms, Term, i);

@@ -84,7 +84,8 @@ ProtobufCMessage *api_message_clone(const ProtobufCMessage *message)
     for (guint i = 0; i < type->n_fields; i++)
         field_own(&type->fields[i], copy);
     if (copy->n_unknown_fields > 0) {
-        copy->unknown_fields = g_memdup2(message->unknown_fields, message->n_unknown_fields * sizeof *message->unknown_fields);
+        copy->unknown_fields =
+            g_memdup2(message->unknown_fields, message->n_unknown_fields * sizeof *message->unknown_fields);
         for (guint i = 0; i < copy->n_unknown_fields; i++)
             copy->unknown_fields[i].data = g_memdup2(copy->unknown_fields[i].data, copy->unknown_fields[i].len);
     }
@@ -114,7 +115,8 @@ GBytes *api_message_pack(const ProtobufCMessage *message)
     return g_bytes_new_take(bytes, size);
 }
 
-ProtobufCMessage *api_message_unpack(const ProtobufCMessageDescriptor *type, const void *data, gsize size, GError **error)
+ProtobufCMessage *api_message_unpack(const ProtobufCMessageDescriptor *type, const void *data, gsize size,
+                                     GError **error)
 {
     ProtobufCMessage *message = protobuf_c_message_unpack(type, NULL, size, data);
     if (!message)
@@ -347,7 +349,8 @@ Meta__V1__IntOrString *api_int_or_string_new(gint32 value)
     return result;
 }
 
-gboolean api_int_or_string_scaled(const Meta__V1__IntOrString *value, gint64 total, gboolean round_up, gint64 *ret_value)
+gboolean api_int_or_string_scaled(const Meta__V1__IntOrString *value, gint64 total, gboolean round_up,
+                                  gint64 *ret_value)
 {
     if (!value)
         return FALSE;

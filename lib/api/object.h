@@ -1,17 +1,17 @@
 /* Objects: protobuf-c messages whose first field is metadata, and what all code does with them.
  *
- * Memory: every string, array and sub-message of a message is heap memory of malloc/g_malloc (the same since GLib 2.46),
- * so fields are set with g_strdup() and API_NEW() and the whole is freed with api_message_free(). */
+ * Memory: every string, array and sub-message of a message is heap memory of malloc/g_malloc (the same since GLib
+ * 2.46), so fields are set with g_strdup() and API_NEW() and the whole is freed with api_message_free(). */
 #pragma once
 
 #include "lib/api/resource.h"
 
 /* A new initialised message: Core__V1__Pod *pod = API_NEW(Core__V1__Pod, core__v1__pod); */
-#define API_NEW(Type, prefix)            \
-    ({                                   \
-        Type *api_new_ = g_new(Type, 1); \
-        prefix##__init(api_new_);        \
-        api_new_;                        \
+#define API_NEW(Type, prefix)                                                                                          \
+    ({                                                                                                                 \
+        Type *api_new_ = g_new(Type, 1);                                                                               \
+        prefix##__init(api_new_);                                                                                      \
+        api_new_;                                                                                                      \
     })
 
 /* NULL is allowed. */
@@ -29,15 +29,16 @@ ProtobufCMessage *api_message_clone(const ProtobufCMessage *message);
 gboolean api_message_equal(const ProtobufCMessage *a, const ProtobufCMessage *b);
 #define API_EQUAL(a, b) api_message_equal((const ProtobufCMessage *)(a), (const ProtobufCMessage *)(b))
 
-/* Brings maps, at any depth, into the one form that is stored: sorted by key, and of each key the last entry only. Equal
- * objects then have equal bytes, and nothing downstream meets a key twice. */
+/* Brings maps, at any depth, into the one form that is stored: sorted by key, and of each key the last entry only.
+ * Equal objects then have equal bytes, and nothing downstream meets a key twice. */
 void api_message_normalize(ProtobufCMessage *message);
 #define API_NORMALIZE(message) api_message_normalize((ProtobufCMessage *)(message))
 
 GBytes *api_message_pack(const ProtobufCMessage *message);
 
 /* Decodes bytes from a trusted peer, or bytes that api_wire_check() has passed. BAD_REQUEST when malformed. */
-ProtobufCMessage *api_message_unpack(const ProtobufCMessageDescriptor *type, const void *data, gsize size, GError **error);
+ProtobufCMessage *api_message_unpack(const ProtobufCMessageDescriptor *type, const void *data, gsize size,
+                                     GError **error);
 
 /* The metadata of any object of the table: created if absent (api_meta), or NULL (api_meta_peek). Borrowed. */
 Meta__V1__ObjectMeta *api_meta(ProtobufCMessage *object);
@@ -57,28 +58,29 @@ void api_key_split(const char *key, char **ret_namespace, char **ret_name);
 
 /* Strings and messages in fields: set frees what was there. A NULL value unsets. */
 void api_set_string(char **field, const char *value);
-#define api_set(field, value) \
-    do {                      \
-        API_FREE(field);      \
-        (field) = (value);    \
+#define api_set(field, value)                                                                                          \
+    do {                                                                                                               \
+        API_FREE(field);                                                                                               \
+        (field) = (value);                                                                                             \
     } while (0)
 const char *api_str(const char *value); /* "" for NULL */
 #define api_str_equal(a, b) g_str_equal(api_str(a), api_str(b))
 /* A proto2 scalar field with its has_ flag: api_set_scalar(spec, replicas, 3) */
-#define api_set_scalar(message, field, value)   \
-    do {                                        \
-        (message)->has_##field = 1;             \
-        (message)->field = (value);             \
+#define api_set_scalar(message, field, value)                                                                          \
+    do {                                                                                                               \
+        (message)->has_##field = 1;                                                                                    \
+        (message)->field = (value);                                                                                    \
     } while (0)
 
 /* Appends to a repeated field: api_append(spec->containers, spec->n_containers, container). Takes ownership of item. */
-#define api_append(array, n, item)                                  \
-    do {                                                            \
-        (array) = g_realloc_n((array), (n) + 1, sizeof *(array));   \
-        (array)[(n)++] = (item);                                    \
+#define api_append(array, n, item)                                                                                     \
+    do {                                                                                                               \
+        (array) = g_realloc_n((array), (n) + 1, sizeof *(array));                                                      \
+        (array)[(n)++] = (item);                                                                                       \
     } while (0)
 
-/* map<string, string> fields, whatever their entry type: pass the array as API_MAP(array). The last entry of a key counts. */
+/* map<string, string> fields, whatever their entry type: pass the array as API_MAP(array). The last entry of a key
+ * counts. */
 typedef struct {
     ProtobufCMessage base;
     char *key;
@@ -109,7 +111,8 @@ Meta__V1__OwnerReference *api_owner_reference_new(const ApiResource *resource, c
 
 Meta__V1__IntOrString *api_int_or_string_new(gint32 value);
 /* The value against <total>: a percentage ("25%") rounded up or down. FALSE if it is a string but no percentage. */
-gboolean api_int_or_string_scaled(const Meta__V1__IntOrString *value, gint64 total, gboolean round_up, gint64 *ret_value);
+gboolean api_int_or_string_scaled(const Meta__V1__IntOrString *value, gint64 total, gboolean round_up,
+                                  gint64 *ret_value);
 
 /* "web-" to "web-x7k2p": the suffix of generateName. New string, at most 63 characters. */
 char *api_generate_name(const char *prefix);

@@ -67,9 +67,9 @@ static gboolean number_whole(const Number *number, __int128 *ret_value)
     return TRUE;
 }
 
-/* The part behind the point times <unit>, rounded up. Exact for any number of digits: it goes from the last digit to the
- * first, and floor((n + y) / 10) = floor((n + floor(y)) / 10) for a whole n, so that only "was anything cut off" is to be
- * remembered. unit < 2^96. */
+/* The part behind the point times <unit>, rounded up. Exact for any number of digits: it goes from the last digit to
+ * the first, and floor((n + y) / 10) = floor((n + floor(y)) / 10) for a whole n, so that only "was anything cut off" is
+ * to be remembered. unit < 2^96. */
 static __int128 number_fraction(const Number *number, __int128 unit)
 {
     __int128 value = 0;
@@ -113,10 +113,11 @@ gboolean api_quantity_parse(const char *text, ApiQuantity *ret, GError **error)
     const char *suffix = parse_number(text, &negative, &number);
     if (!suffix || !parse_suffix(suffix, &format, &exponent)) {
         g_autofree char *safe = g_strescape(text, NULL);
-        g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST,
-                    "\"%s\" is no quantity: a number with one of the suffixes n u m k M G T P E, Ki Mi Gi Ti Pi Ei, or an "
-                    "exponent (\"500m\", \"1.5Gi\", \"1e3\") is",
-                    safe);
+        g_set_error(
+            error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST,
+            "\"%s\" is no quantity: a number with one of the suffixes n u m k M G T P E, Ki Mi Gi Ti Pi Ei, or an "
+            "exponent (\"500m\", \"1.5Gi\", \"1e3\") is",
+            safe);
         return FALSE;
     }
     __int128 unit = NANO_PER_UNIT, whole, nano = 0;

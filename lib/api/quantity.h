@@ -1,5 +1,5 @@
-/* Kubernetes quantities: decimal numbers with suffixes n u m "" k M G T P E, Ki..Ei, or an exponent. Exact, never a float:
- * a value is a count of 10^-9 in 128 bits (Kubernetes rounds finer values up to it). */
+/* Kubernetes quantities: decimal numbers with suffixes n u m "" k M G T P E, Ki..Ei, or an exponent. Exact, never a
+ * float: a value is a count of 10^-9 in 128 bits (Kubernetes rounds finer values up to it). */
 #pragma once
 
 #include <glib.h>

@@ -357,5 +357,6 @@ const ApiResource *api_resource_by_service(const char *service)
 
 char *api_resource_api_version(const ApiResource *resource)
 {
-    return resource->group[0] ? g_strconcat(resource->group, "/", resource->version, NULL) : g_strdup(resource->version);
+    return resource->group[0] ? g_strconcat(resource->group, "/", resource->version, NULL)
+                              : g_strdup(resource->version);
 }

@@ -1,5 +1,6 @@
-/* The one table of resources. Server, ctl, codec and controllers learn everything that is particular to a kind from its row:
- * to add a kind, add its row in resource.c and its file in lib/api/kinds/. The table is constant; everything is thread-safe. */
+/* The one table of resources. Server, ctl, codec and controllers learn everything that is particular to a kind from its
+ * row: to add a kind, add its row in resource.c and its file in lib/api/kinds/. The table is constant; everything is
+ * thread-safe. */
 #pragma once
 
 #include <glib.h>
@@ -48,11 +49,11 @@ struct ApiResource {
 
     /* What the kind adds to the rules that hold for all. Each may be NULL.
      *   set_defaults    fills what the user left out, as Kubernetes does.
-     *   prepare_create  before the first write: drops or sets what the user may not choose (status, ...). Name and uid are set.
-     *   prepare_update  carries over from <old> what an Update may not change silently: status, and what the server or a
-     *                   controller has chosen where the new object says nothing of it (a node, an address, a selector).
-     *   validate        adds to <errors>; <old> is NULL on create. Both objects are complete and have their defaults.
-     *   validate_status the same for UpdateStatus. */
+     *   prepare_create  before the first write: drops or sets what the user may not choose (status, ...). Name and uid
+     * are set.   prepare_update  carries over from <old> what an Update may not change silently: status, and what the
+     * server or a                   controller has chosen where the new object says nothing of it (a node, an address,
+     * a selector).   validate        adds to <errors>; <old> is NULL on create. Both objects are complete and have
+     * their defaults.   validate_status the same for UpdateStatus. */
     void (*set_defaults)(ProtobufCMessage *object);
     void (*prepare_create)(ProtobufCMessage *object);
     void (*prepare_update)(ProtobufCMessage *object, const ProtobufCMessage *old);

@@ -71,7 +71,8 @@ static gboolean selector_add(ApiSelector *selector, Requirement *requirement, GE
     g_ptr_array_sort(requirement->values, compare_strings);
     g_ptr_array_add(selector->requirements, requirement);
     if (selector->requirements->len > REQUIREMENTS_MAX) {
-        g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST, "selector: more than %d requirements", REQUIREMENTS_MAX);
+        g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST, "selector: more than %d requirements",
+                    REQUIREMENTS_MAX);
         return FALSE;
     }
     const char *problem = api_name_qualified(requirement->key);
@@ -84,7 +85,8 @@ static gboolean selector_add(ApiSelector *selector, Requirement *requirement, GE
         problem = api_name_label_value(requirement->values->pdata[i]);
         if (problem) {
             g_autofree char *safe = g_strescape(requirement->values->pdata[i], NULL);
-            g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST, "selector: \"%s\" is no label value: %s", safe, problem);
+            g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST, "selector: \"%s\" is no label value: %s", safe,
+                        problem);
             return FALSE;
         }
     }
@@ -129,8 +131,9 @@ static char *take_word(Parser *parser)
 
 static gboolean parse_error(const Parser *parser, const char *expected)
 {
-    g_set_error(parser->error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST, "label selector \"%s\", at character %d: expected %s",
-                parser->text, (int)(parser->at - parser->text) + 1, expected);
+    g_set_error(parser->error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST,
+                "label selector \"%s\", at character %d: expected %s", parser->text,
+                (int)(parser->at - parser->text) + 1, expected);
     return FALSE;
 }
 
@@ -207,7 +210,8 @@ static const struct {
     {"DoesNotExist", OP_NOT_EXISTS, FALSE},
 };
 
-static gboolean add_expression(ApiSelector *selector, const Meta__V1__LabelSelectorRequirement *expression, GError **error)
+static gboolean add_expression(ApiSelector *selector, const Meta__V1__LabelSelectorRequirement *expression,
+                               GError **error)
 {
     for (guint i = 0; i < G_N_ELEMENTS(operators); i++) {
         if (!api_str_equal(expression->operator_, operators[i].name))
@@ -223,7 +227,8 @@ static gboolean add_expression(ApiSelector *selector, const Meta__V1__LabelSelec
         return selector_add(selector, requirement, error);
     }
     g_set_error(error, CLEAT_ERROR, CLEAT_ERROR_BAD_REQUEST,
-                "selector: \"%s\" is no operator: In, NotIn, Exists and DoesNotExist are", api_str(expression->operator_));
+                "selector: \"%s\" is no operator: In, NotIn, Exists and DoesNotExist are",
+                api_str(expression->operator_));
     return FALSE;
 }
 

@@ -5,7 +5,8 @@
 
 typedef struct ApiSelector ApiSelector; /* of at most 256 requirements */
 
-/* "app=web,tier in (a, b),!old,env!=x,n notin (1),has": BAD_REQUEST says where it goes wrong. NULL or "" matches all. */
+/* "app=web,tier in (a, b),!old,env!=x,n notin (1),has": BAD_REQUEST says where it goes wrong. NULL or "" matches
+ * all. */
 ApiSelector *api_selector_parse(const char *text, GError **error);
 /* From an object's selector. NULL matches nothing, an empty one everything (as in Kubernetes). */
 ApiSelector *api_selector_from_message(const Meta__V1__LabelSelector *selector, GError **error);
@@ -32,10 +33,11 @@ void api_field_selector_free(ApiFieldSelector *selector);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApiFieldSelector, api_field_selector_free)
 gboolean api_field_selector_is_everything(const ApiFieldSelector *selector);
 gboolean api_field_selector_matches(const ApiFieldSelector *selector, const ProtobufCMessage *object);
-/* For objects that are not decoded: lookup gives the value of selectable field <field> of the resource's row (its index), or
- * of the name (-1) or namespace (-2); size 0 if unset. */
+/* For objects that are not decoded: lookup gives the value of selectable field <field> of the resource's row (its
+ * index), or of the name (-1) or namespace (-2); size 0 if unset. */
 typedef void (*ApiFieldLookup)(gconstpointer object, int field, const char **ret_value, gsize *ret_size);
-gboolean api_field_selector_matches_lookup(const ApiFieldSelector *selector, ApiFieldLookup lookup, gconstpointer object);
+gboolean api_field_selector_matches_lookup(const ApiFieldSelector *selector, ApiFieldLookup lookup,
+                                           gconstpointer object);
 /* The value that "metadata.name=" pins, or NULL. Borrowed. */
 const char *api_field_selector_name(const ApiFieldSelector *selector);
 /* The value that selectable field <field> of the resource's row is pinned to by "=", or NULL. Borrowed. */

@@ -90,10 +90,10 @@ static void validate_owners(const Meta__V1__ObjectMeta *meta, ApiFieldErrors *er
         if (!one->controller)
             continue;
         if (controller) {
-            g_autofree char *detail =
-                g_strdup_printf("Only one reference can have Controller set to true. Found \"true\" in references for "
-                                "%s/%s and %s/%s",
-                                api_str(controller->kind), api_str(controller->name), api_str(one->kind), api_str(one->name));
+            g_autofree char *detail = g_strdup_printf(
+                "Only one reference can have Controller set to true. Found \"true\" in references for "
+                "%s/%s and %s/%s",
+                api_str(controller->kind), api_str(controller->name), api_str(one->kind), api_str(one->name));
             api_field_invalid(errors, "metadata.ownerReferences", one->name, detail);
         }
         controller = one;
@@ -111,7 +111,8 @@ static gboolean has_finalizer(const Meta__V1__ObjectMeta *meta, const char *fina
 
 static void validate_finalizers(const Meta__V1__ObjectMeta *meta, ApiFieldErrors *errors)
 {
-    static const char *const standard[] = {API_FINALIZER_ORPHAN, API_FINALIZER_FOREGROUND, API_FINALIZER_NAMESPACE, NULL};
+    static const char *const standard[] = {API_FINALIZER_ORPHAN, API_FINALIZER_FOREGROUND, API_FINALIZER_NAMESPACE,
+                                           NULL};
     for (gsize i = 0; i < meta->n_finalizers; i++) {
         const char *problem = api_name_qualified(meta->finalizers[i]);
         if (!problem && !strchr(meta->finalizers[i], '/') && !g_strv_contains(standard, meta->finalizers[i]))
@@ -138,7 +139,8 @@ static void validate_same_time(const Meta__V1__Time *value, const Meta__V1__Time
         api_field_invalid_number(errors, path, value->seconds, immutable);
 }
 
-static void validate_meta_update(const Meta__V1__ObjectMeta *meta, const Meta__V1__ObjectMeta *old, ApiFieldErrors *errors)
+static void validate_meta_update(const Meta__V1__ObjectMeta *meta, const Meta__V1__ObjectMeta *old,
+                                 ApiFieldErrors *errors)
 {
     validate_same_string(meta->name, old->name, "metadata.name", errors);
     validate_same_string(meta->namespace_, old->namespace_, "metadata.namespace", errors);
@@ -153,9 +155,10 @@ static void validate_meta_update(const Meta__V1__ObjectMeta *meta, const Meta__V
         g_hash_table_add(known, old->finalizers[i]);
     for (gsize i = 0; i < meta->n_finalizers; i++) {
         if (!g_hash_table_contains(known, meta->finalizers[i])) {
-            g_autofree char *detail = g_strdup_printf("no new finalizers can be added if the object is being deleted, found "
-                                                      "new finalizer \"%s\"",
-                                                      meta->finalizers[i]);
+            g_autofree char *detail =
+                g_strdup_printf("no new finalizers can be added if the object is being deleted, found "
+                                "new finalizer \"%s\"",
+                                meta->finalizers[i]);
             api_field_forbidden(errors, "metadata.finalizers", detail);
         }
     }

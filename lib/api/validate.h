@@ -17,17 +17,18 @@ void api_field_duplicate(ApiFieldErrors *errors, const char *path, const char *v
 void api_field_not_supported(ApiFieldErrors *errors, const char *path, const char *value, const char *const *allowed);
 void api_field_not_found(ApiFieldErrors *errors, const char *path, const char *value); /* it names what is not there */
 void api_field_forbidden(ApiFieldErrors *errors, const char *path, const char *detail);
-/* A field, or (unless NULL) a value of it, that Kubernetes has and this release does nothing for: refused, never silently
- * ignored. */
+/* A field, or (unless NULL) a value of it, that Kubernetes has and this release does nothing for: refused, never
+ * silently ignored. */
 void api_field_unimplemented(ApiFieldErrors *errors, const char *path, const char *value);
 
-/* FALSE with an INVALID error (object set, one cause per field; `Pod "web" is invalid: spec.x: Required value: ...`) when
- * there is any field error. */
+/* FALSE with an INVALID error (object set, one cause per field; `Pod "web" is invalid: spec.x: Required value: ...`)
+ * when there is any field error. */
 gboolean api_field_errors_check(const ApiFieldErrors *errors, const ApiResource *resource, const char *name,
                                 GError **error);
 
 /* The rules for metadata that hold for every kind (name, namespace, labels, annotations, finalizers, owner references).
- * On update what the server sets (uid, creationTimestamp, deletionTimestamp, ...) must be as in <old> where it is given. */
+ * On update what the server sets (uid, creationTimestamp, deletionTimestamp, ...) must be as in <old> where it is
+ * given. */
 void api_validate_meta(const ApiResource *resource, const ProtobufCMessage *object, const ProtobufCMessage *old,
                        ApiFieldErrors *errors);
 
@@ -35,7 +36,8 @@ void api_validate_meta(const ApiResource *resource, const ProtobufCMessage *obje
 void api_validate_labels(ApiMapEntry *const *labels, gsize n, const char *path, ApiFieldErrors *errors);
 void api_validate_annotations(ApiMapEntry *const *annotations, gsize n, const char *path, ApiFieldErrors *errors);
 
-/* All rules: metadata, then validate (or, status_only, validate_status) of the kind's row. old is NULL on create. INVALID. */
+/* All rules: metadata, then validate (or, status_only, validate_status) of the kind's row. old is NULL on create.
+ * INVALID. */
 gboolean api_validate(const ApiResource *resource, const ProtobufCMessage *object, const ProtobufCMessage *old,
                       gboolean status_only, GError **error);
 

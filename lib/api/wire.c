@@ -256,10 +256,11 @@ static gboolean check_bytes(Check *check, Frame *frame, const guint8 *data, gsiz
 static gboolean check_field(Check *check, Frame *frame, const ApiWireReader *reader)
 {
     guint8 expected = wire_type_of(frame->field->type);
-    gboolean packed = frame->field->label == PROTOBUF_C_LABEL_REPEATED && expected != WIRE_BYTES &&
-                      reader->wire_type == WIRE_BYTES;
+    gboolean packed =
+        frame->field->label == PROTOBUF_C_LABEL_REPEATED && expected != WIRE_BYTES && reader->wire_type == WIRE_BYTES;
     if (reader->wire_type != expected && !packed)
-        return refuse(check, frame, CLEAT_ERROR_BAD_REQUEST, "has wire type %d instead of %d", reader->wire_type, expected);
+        return refuse(check, frame, CLEAT_ERROR_BAD_REQUEST, "has wire type %d instead of %d", reader->wire_type,
+                      expected);
     if (reader->wire_type == WIRE_BYTES)
         return check_bytes(check, frame, reader->data, reader->size);
     return frame->field->label != PROTOBUF_C_LABEL_REPEATED || add_decoded(check, frame, 8);

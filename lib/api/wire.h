@@ -1,5 +1,5 @@
-/* Encoded protobuf looked at without decoding it: the check of untrusted bytes, and reading single fields. No allocation
- * unless said; thread-safe. */
+/* Encoded protobuf looked at without decoding it: the check of untrusted bytes, and reading single fields. No
+ * allocation unless said; thread-safe. */
 #pragma once
 
 #include "lib/api/object.h"
@@ -10,11 +10,11 @@
 #define API_WIRE_MAX_DECODED (64 * 1024 * 1024)
 #define API_WIRE_MAX_MERGES 64
 
-/* Depth, lengths and well-formedness of untrusted bytes, against the schema, so that api_message_unpack() succeeds and is
- * safe on them (protobuf-c recurses without limit): size up to API_WIRE_MAX_SIZE, nesting up to API_WIRE_MAX_DEPTH, no group
- * wire types, lengths inside the message, known field numbers, wire types that fit the schema, strings valid UTF-8 without
- * NUL, decoded structures of at most API_WIRE_MAX_DECODED bytes, and at most API_WIRE_MAX_MERGES second occurrences of
- * singular messages (each costs protobuf-c a copy of what came before: time that grows with the square).
+/* Depth, lengths and well-formedness of untrusted bytes, against the schema, so that api_message_unpack() succeeds and
+ * is safe on them (protobuf-c recurses without limit): size up to API_WIRE_MAX_SIZE, nesting up to API_WIRE_MAX_DEPTH,
+ * no group wire types, lengths inside the message, known field numbers, wire types that fit the schema, strings valid
+ * UTF-8 without NUL, decoded structures of at most API_WIRE_MAX_DECODED bytes, and at most API_WIRE_MAX_MERGES second
+ * occurrences of singular messages (each costs protobuf-c a copy of what came before: time that grows with the square).
  * Errors: BAD_REQUEST with the path, TOO_LARGE. */
 gboolean api_wire_check(const ProtobufCMessageDescriptor *type, const void *data, gsize size, GError **error);
 

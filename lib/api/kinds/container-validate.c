@@ -22,7 +22,8 @@ static void validate_ports(const Core__V1__Container *container, const Core__V1_
         if (!spec->hostnetwork)
             fail_unimplemented(errors, FIELD(at, "hostPort"), NULL);
         else if (port->hostport != port->containerport)
-            fail_number(errors, FIELD(at, "hostPort"), port->hostport, "must match `containerPort` when `hostNetwork` is true");
+            fail_number(errors, FIELD(at, "hostPort"), port->hostport,
+                        "must match `containerPort` when `hostNetwork` is true");
     }
 }
 
@@ -46,11 +47,12 @@ static gboolean is_keyed_path(const char *path)
     return api_name_qualified(key) == NULL;
 }
 
-static void validate_field_reference(const Core__V1__ObjectFieldSelector *selector, const Path *path, ApiFieldErrors *errors)
+static void validate_field_reference(const Core__V1__ObjectFieldSelector *selector, const Path *path,
+                                     ApiFieldErrors *errors)
 {
-    static const char *const known[] = {"metadata.name",  "metadata.namespace",      "metadata.uid",  "spec.nodeName",
-                                        "status.hostIP",  "spec.serviceAccountName", "status.podIP",  "status.hostIPs",
-                                        "status.podIPs",  NULL};
+    static const char *const known[] = {
+        "metadata.name",           "metadata.namespace", "metadata.uid",   "spec.nodeName", "status.hostIP",
+        "spec.serviceAccountName", "status.podIP",       "status.hostIPs", "status.podIPs", NULL};
     static const char *const versions[] = {"v1", NULL};
     const char *field = api_str(selector->fieldpath);
     require_one_of(errors, FIELD(path, "apiVersion"), selector->apiversion, versions);
@@ -119,12 +121,15 @@ static void validate_environment(const Core__V1__Container *container, const Cor
             fail_invalid(errors, at, NULL, "must specify one of: `configMapRef` or `secretRef`");
         else if (from->configmapref && from->secretref)
             fail_invalid(errors, at, NULL, "may not have more than one field specified at a time");
-        const Core__V1__LocalObjectReference *map = from->configmapref ? from->configmapref->localobjectreference : NULL;
+        const Core__V1__LocalObjectReference *map =
+            from->configmapref ? from->configmapref->localobjectreference : NULL;
         const Core__V1__LocalObjectReference *secret = from->secretref ? from->secretref->localobjectreference : NULL;
         if (from->configmapref)
-            require_name(errors, FIELD(FIELD(at, "configMapRef"), "name"), map ? map->name : NULL, api_name_dns_subdomain);
+            require_name(errors, FIELD(FIELD(at, "configMapRef"), "name"), map ? map->name : NULL,
+                         api_name_dns_subdomain);
         if (from->secretref)
-            require_name(errors, FIELD(FIELD(at, "secretRef"), "name"), secret ? secret->name : NULL, api_name_dns_subdomain);
+            require_name(errors, FIELD(FIELD(at, "secretRef"), "name"), secret ? secret->name : NULL,
+                         api_name_dns_subdomain);
     }
 }
 
@@ -149,20 +154,21 @@ static void validate_amounts(QuantityEntry *const *entries, gsize n, const Path 
     }
 }
 
-static void validate_resources(const Core__V1__ResourceRequirements *resources, const Path *path, ApiFieldErrors *errors)
+static void validate_resources(const Core__V1__ResourceRequirements *resources, const Path *path,
+                               ApiFieldErrors *errors)
 {
     validate_amounts(QUANTITIES(resources->limits), resources->n_limits, FIELD(path, "limits"), errors);
     validate_amounts(QUANTITIES(resources->requests), resources->n_requests, FIELD(path, "requests"), errors);
     for (gsize i = 0; i < MIN(resources->n_requests, RESOURCES_MAX); i++) {
         const Core__V1__ResourceRequirements__RequestsEntry *request = resources->requests[i];
-        const Meta__V1__Quantity *limit =
-            quantity_map_get(QUANTITIES(resources->limits), MIN(resources->n_limits, RESOURCES_MAX), api_str(request->key));
+        const Meta__V1__Quantity *limit = quantity_map_get(
+            QUANTITIES(resources->limits), MIN(resources->n_limits, RESOURCES_MAX), api_str(request->key));
         ApiQuantity asked, allowed;
         if (!limit || !api_quantity_get(request->value, &asked) || !api_quantity_get(limit, &allowed) ||
             api_quantity_cmp(asked, allowed) <= 0)
             continue;
-        g_autofree char *detail =
-            g_strdup_printf("must be less than or equal to %s limit of %s", api_str(request->key), api_str(limit->string));
+        g_autofree char *detail = g_strdup_printf("must be less than or equal to %s limit of %s", api_str(request->key),
+                                                  api_str(limit->string));
         fail_invalid(errors, FIELD(path, "requests"), request->value ? request->value->string : NULL, detail);
     }
 }

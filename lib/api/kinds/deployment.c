@@ -96,8 +96,9 @@ void deployment_set_defaults(ProtobufCMessage *object)
 static gboolean check_bound(const Meta__V1__IntOrString *value, const Path *path, ApiFieldErrors *errors, gint64 *ret)
 {
     if (!value || !api_int_or_string_scaled(value, 100, TRUE, ret)) {
-        fail_invalid(errors, path, value ? value->strval : NULL,
-                     "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%')");
+        fail_invalid(
+            errors, path, value ? value->strval : NULL,
+            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%')");
         return FALSE;
     }
     check_not_negative(errors, path, *ret);
@@ -119,11 +120,13 @@ static void validate_strategy(const Apps__V1__DeploymentStrategy *strategy, ApiF
         return;
     }
     gint64 unavailable = 0, surge = 0;
-    gboolean good = check_bound(strategy->rollingupdate->maxunavailable, FIELD(rolling, "maxUnavailable"), errors, &unavailable);
+    gboolean good =
+        check_bound(strategy->rollingupdate->maxunavailable, FIELD(rolling, "maxUnavailable"), errors, &unavailable);
     good &= check_bound(strategy->rollingupdate->maxsurge, FIELD(rolling, "maxSurge"), errors, &surge);
     if (good && unavailable == 0 && surge == 0)
         fail_number(errors, FIELD(rolling, "maxUnavailable"), 0, "may not be 0 when `maxSurge` is 0");
-    if (strategy->rollingupdate->maxunavailable && strategy->rollingupdate->maxunavailable->type == 1 && unavailable > 100)
+    if (strategy->rollingupdate->maxunavailable && strategy->rollingupdate->maxunavailable->type == 1 &&
+        unavailable > 100)
         fail_invalid(errors, FIELD(rolling, "maxUnavailable"), strategy->rollingupdate->maxunavailable->strval,
                      "must not be greater than 100%");
 }

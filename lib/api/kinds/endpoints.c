@@ -61,7 +61,8 @@ void endpoints_validate(const ProtobufCMessage *object, const ProtobufCMessage *
         if (subset->n_addresses + subset->n_notreadyaddresses == 0)
             fail_required(errors, path, "must specify `addresses` or `notReadyAddresses`");
         validate_addresses(subset->addresses, subset->n_addresses, FIELD(path, "addresses"), errors);
-        validate_addresses(subset->notreadyaddresses, subset->n_notreadyaddresses, FIELD(path, "notReadyAddresses"), errors);
+        validate_addresses(subset->notreadyaddresses, subset->n_notreadyaddresses, FIELD(path, "notReadyAddresses"),
+                           errors);
         for (gsize k = 0; k < subset->n_ports; k++) {
             const Core__V1__EndpointPort *port = subset->ports[k];
             const Path *port_path = ITEM(FIELD(path, "ports"), k);

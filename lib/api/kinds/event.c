@@ -68,14 +68,10 @@ static char *print_count(const ProtobufCMessage *object, gint64 now_ns)
 }
 
 const ApiColumn event_columns[] = {
-    {"LAST SEEN", FALSE, print_last_seen},
-    {"TYPE", FALSE, print_type},
-    {"REASON", FALSE, print_reason},
-    {"OBJECT", FALSE, print_object},
-    {"SOURCE", TRUE, print_source},
-    {"MESSAGE", FALSE, print_message},
-    {"COUNT", TRUE, print_count},
-    {NULL, FALSE, NULL},
+    {"LAST SEEN", FALSE, print_last_seen}, {"TYPE", FALSE, print_type},
+    {"REASON", FALSE, print_reason},       {"OBJECT", FALSE, print_object},
+    {"SOURCE", TRUE, print_source},        {"MESSAGE", FALSE, print_message},
+    {"COUNT", TRUE, print_count},          {NULL, FALSE, NULL},
 };
 
 /* An event lives with what it is about; events of cluster-scoped objects live in "default". */

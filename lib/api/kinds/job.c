@@ -172,7 +172,8 @@ static void validate_generated(const ProtobufCMessage *object, const Batch__V1__
     const Meta__V1__ObjectMeta *meta = spec->template_ ? spec->template_->metadata : NULL;
     const struct {
         const char *key, *value;
-    } labels[] = {{API_LABEL_JOB_CONTROLLER_UID, api_object_uid(object)}, {API_LABEL_JOB_NAME, api_object_name(object)}};
+    } labels[] = {{API_LABEL_JOB_CONTROLLER_UID, api_object_uid(object)},
+                  {API_LABEL_JOB_NAME, api_object_name(object)}};
     const Path *path = FIELD(FIELD(FIELD(FIELD(NULL, "spec"), "template"), "metadata"), "labels");
     for (guint i = 0; i < G_N_ELEMENTS(labels); i++) {
         const char *value = api_label(meta, labels[i].key);

@@ -13,7 +13,7 @@
 #define KIND_SET_DEFAULTS(kind) void kind##_set_defaults(ProtobufCMessage *object)
 #define KIND_PREPARE_CREATE(kind) void kind##_prepare_create(ProtobufCMessage *object)
 #define KIND_PREPARE_UPDATE(kind) void kind##_prepare_update(ProtobufCMessage *object, const ProtobufCMessage *old)
-#define KIND_VALIDATE(kind) \
+#define KIND_VALIDATE(kind)                                                                                            \
     void kind##_validate(const ProtobufCMessage *object, const ProtobufCMessage *old, ApiFieldErrors *errors)
 
 KIND_COLUMNS(pod);
@@ -89,7 +89,8 @@ void pod_template_set_defaults(Core__V1__PodTemplateSpec *template);
 void pod_spec_validate(const Core__V1__PodSpec *spec, const Path *path, ApiFieldErrors *errors);
 void pod_template_validate(const Core__V1__PodTemplateSpec *template, const Path *path, ApiFieldErrors *errors);
 /* The template of pods that are to run for ever. */
-void long_running_template_validate(const Core__V1__PodTemplateSpec *template, const Path *path, ApiFieldErrors *errors);
+void long_running_template_validate(const Core__V1__PodTemplateSpec *template, const Path *path,
+                                    ApiFieldErrors *errors);
 const char *pod_spec_qos(const Core__V1__PodSpec *spec); /* static */
 
 /* Parts of pod_spec_validate() in files of their own. volumes: set of the names that mounts may use. */
@@ -97,8 +98,8 @@ void container_validate(const Core__V1__Container *container, const Core__V1__Po
                         const Path *path, ApiFieldErrors *errors);
 void volume_validate(const Core__V1__Volume *volume, const Path *path, ApiFieldErrors *errors);
 
-/* Whether two messages (NULL is one of its own) say the same, in whatever order their maps are: what is stored is sorted,
- * what a client sends is not. */
+/* Whether two messages (NULL is one of its own) say the same, in whatever order their maps are: what is stored is
+ * sorted, what a client sends is not. */
 gboolean same_meaning(const ProtobufCMessage *a, const ProtobufCMessage *b);
 #define SAME_MEANING(a, b) same_meaning((const ProtobufCMessage *)(a), (const ProtobufCMessage *)(b))
 
@@ -125,5 +126,6 @@ typedef struct {
     char *key;
     Meta__V1__Quantity *value;
 } QuantityEntry;
-const Meta__V1__Quantity *quantity_map_get(QuantityEntry *const *entries, gsize n, const char *key); /* NULL if absent */
+const Meta__V1__Quantity *quantity_map_get(QuantityEntry *const *entries, gsize n,
+                                           const char *key); /* NULL if absent */
 #define QUANTITIES(array) ((QuantityEntry **)(array))

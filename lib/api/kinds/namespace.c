@@ -24,7 +24,7 @@ void namespace_set_defaults(ProtobufCMessage *object)
 static Core__V1__NamespaceSpec *spec_ensure(Core__V1__Namespace *namespace)
 {
     if (!namespace->spec)
-        namespace->spec = API_NEW(Core__V1__NamespaceSpec, core__v1__namespace_spec);
+    namespace->spec = API_NEW(Core__V1__NamespaceSpec, core__v1__namespace_spec);
     return namespace->spec;
 }
 

@@ -110,7 +110,8 @@ void check_labels(ApiFieldErrors *errors, const Path *path, ApiMapEntry *const *
     api_validate_labels(labels, n, text, errors);
 }
 
-void check_immutable(ApiFieldErrors *errors, const Path *path, const ProtobufCMessage *value, const ProtobufCMessage *old)
+void check_immutable(ApiFieldErrors *errors, const Path *path, const ProtobufCMessage *value,
+                     const ProtobufCMessage *old)
 {
     if (!same_meaning(value, old))
         fail_invalid(errors, path, NULL, "field is immutable");

@@ -1,5 +1,5 @@
-/* Where a field is in an object. A path lives on the stack of those who look at the field, and becomes text only when there
- * is an error to tell: validating a good object builds no strings.
+/* Where a field is in an object. A path lives on the stack of those who look at the field, and becomes text only when
+ * there is an error to tell: validating a good object builds no strings.
  *
  *   const Path *containers = FIELD(spec, "containers");    spec.containers
  *   validate(container, ITEM(containers, i), errors);      spec.containers[2]
@@ -41,7 +41,8 @@ void require_one_of(ApiFieldErrors *errors, const Path *path, const char *value,
 void check_not_negative(ApiFieldErrors *errors, const Path *path, gint64 value);
 void check_port(ApiFieldErrors *errors, const Path *path, gint64 value);
 void check_labels(ApiFieldErrors *errors, const Path *path, ApiMapEntry *const *labels, gsize n);
-void check_immutable(ApiFieldErrors *errors, const Path *path, const ProtobufCMessage *value, const ProtobufCMessage *old);
+void check_immutable(ApiFieldErrors *errors, const Path *path, const ProtobufCMessage *value,
+                     const ProtobufCMessage *old);
 
 /* Names that must not occur twice: adds a Duplicate error. seen: a string set that borrows the values. */
 void check_unique(ApiFieldErrors *errors, const Path *path, GHashTable *seen, const char *value);

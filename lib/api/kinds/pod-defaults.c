@@ -12,10 +12,10 @@ static void default_string(char **field, const char *value)
         api_set_string(field, value);
 }
 
-#define default_scalar(message, field, value)         \
-    do {                                              \
-        if (!(message)->has_##field)                  \
-            api_set_scalar((message), field, (value)); \
+#define default_scalar(message, field, value)                                                                          \
+    do {                                                                                                               \
+        if (!(message)->has_##field)                                                                                   \
+            api_set_scalar((message), field, (value));                                                                 \
     } while (0)
 
 /* "Always" for the tag latest, given or understood: it may mean another image tomorrow. A digest never does. */
@@ -28,8 +28,8 @@ static const char *pull_policy_for(const char *image)
     return !tag || g_str_equal(tag, ":latest") ? "Always" : "IfNotPresent";
 }
 
-/* Requests that are not given are what the limits are. Maps that validation will refuse for their size are left alone: the
- * time here grows with the square of it. */
+/* Requests that are not given are what the limits are. Maps that validation will refuse for their size are left alone:
+ * the time here grows with the square of it. */
 static void default_requests(Core__V1__ResourceRequirements *resources)
 {
     if (resources && MAX(resources->n_limits, resources->n_requests) > RESOURCES_MAX)

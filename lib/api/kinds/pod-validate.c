@@ -90,7 +90,8 @@ static void validate_dns(const Core__V1__PodSpec *spec, const Path *path, ApiFie
     require_one_of(errors, FIELD(path, "dnsPolicy"), spec->dnspolicy, policies);
     gboolean alone = api_str_equal(spec->dnspolicy, "None");
     if (alone && (!config || config->n_nameservers == 0))
-        fail_required(errors, config ? servers : at, "must provide at least one DNS nameserver when `dnsPolicy` is None");
+        fail_required(errors, config ? servers : at,
+                      "must provide at least one DNS nameserver when `dnsPolicy` is None");
     if (!config)
         return;
     if (config->n_nameservers > 3)
@@ -156,13 +157,14 @@ void pod_spec_validate(const Core__V1__PodSpec *spec, const Path *path, ApiField
     if (spec->n_containers == 0)
         fail_required(errors, FIELD(path, "containers"), NULL);
     validate_containers(spec, spec->containers, spec->n_containers, names, volumes, FIELD(path, "containers"), errors);
-    validate_containers(spec, spec->initcontainers, spec->n_initcontainers, names, volumes, FIELD(path, "initContainers"),
-                        errors);
+    validate_containers(spec, spec->initcontainers, spec->n_initcontainers, names, volumes,
+                        FIELD(path, "initContainers"), errors);
     require_one_of(errors, FIELD(path, "restartPolicy"), spec->restartpolicy, restart_policies);
     if (api_str(spec->preemptionpolicy)[0])
         require_one_of(errors, FIELD(path, "preemptionPolicy"), spec->preemptionpolicy, preemption_policies);
     check_not_negative(errors, FIELD(path, "terminationGracePeriodSeconds"), spec->terminationgraceperiodseconds);
-    if (spec->has_activedeadlineseconds && (spec->activedeadlineseconds < 1 || spec->activedeadlineseconds > G_MAXINT32))
+    if (spec->has_activedeadlineseconds &&
+        (spec->activedeadlineseconds < 1 || spec->activedeadlineseconds > G_MAXINT32))
         fail_number(errors, FIELD(path, "activeDeadlineSeconds"), spec->activedeadlineseconds,
                     "must be between 1 and 2147483647, inclusive");
     validate_names(spec, path, errors);
@@ -224,15 +226,17 @@ static gboolean same_toleration(const Core__V1__Toleration *a, const Core__V1__T
            api_str_equal(a->value, b->value) && api_str_equal(a->effect, b->effect);
 }
 
-static void validate_tolerations_kept(const Core__V1__PodSpec *spec, const Core__V1__PodSpec *old, ApiFieldErrors *errors)
+static void validate_tolerations_kept(const Core__V1__PodSpec *spec, const Core__V1__PodSpec *old,
+                                      ApiFieldErrors *errors)
 {
     for (gsize i = 0; i < old->n_tolerations; i++) {
         gboolean kept = FALSE;
         for (gsize k = 0; k < spec->n_tolerations && !kept; k++)
             kept = same_toleration(old->tolerations[i], spec->tolerations[k]);
         if (!kept) {
-            api_field_forbidden(errors, "spec.tolerations", "existing toleration can not be modified except its "
-                                                            "tolerationSeconds");
+            api_field_forbidden(errors, "spec.tolerations",
+                                "existing toleration can not be modified except its "
+                                "tolerationSeconds");
             return;
         }
     }

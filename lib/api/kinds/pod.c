@@ -164,12 +164,8 @@ static char *print_nominated_node(const ProtobufCMessage *object, gint64 now_ns)
 }
 
 const ApiColumn pod_columns[] = {
-    {"READY", FALSE, print_ready},
-    {"STATUS", FALSE, print_status},
-    {"RESTARTS", FALSE, print_restarts},
-    {"IP", TRUE, print_ip},
-    {"NODE", TRUE, print_node},
-    {"NOMINATED NODE", TRUE, print_nominated_node},
+    {"READY", FALSE, print_ready}, {"STATUS", FALSE, print_status}, {"RESTARTS", FALSE, print_restarts},
+    {"IP", TRUE, print_ip},        {"NODE", TRUE, print_node},      {"NOMINATED NODE", TRUE, print_nominated_node},
     {NULL, FALSE, NULL},
 };
 
@@ -198,7 +194,8 @@ static gboolean add_compute(ComputeSum *sum, QuantityEntry *const *entries, gsiz
     return both;
 }
 
-/* Guaranteed: every container has limits of cpu and memory, and requests equal to them. BestEffort: none has any of these. */
+/* Guaranteed: every container has limits of cpu and memory, and requests equal to them. BestEffort: none has any of
+ * these. */
 const char *pod_spec_qos(const Core__V1__PodSpec *spec)
 {
     ComputeSum requests = {0}, limits = {0};

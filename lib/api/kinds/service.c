@@ -58,12 +58,8 @@ static char *print_selector(const ProtobufCMessage *object, gint64 now_ns)
 }
 
 const ApiColumn service_columns[] = {
-    {"TYPE", FALSE, print_type},
-    {"CLUSTER-IP", FALSE, print_cluster_ip},
-    {"EXTERNAL-IP", FALSE, print_external_ip},
-    {"PORT(S)", FALSE, print_ports},
-    {"SELECTOR", TRUE, print_selector},
-    {NULL, FALSE, NULL},
+    {"TYPE", FALSE, print_type},     {"CLUSTER-IP", FALSE, print_cluster_ip}, {"EXTERNAL-IP", FALSE, print_external_ip},
+    {"PORT(S)", FALSE, print_ports}, {"SELECTOR", TRUE, print_selector},      {NULL, FALSE, NULL},
 };
 
 static void default_string(char **field, const char *value)
@@ -112,7 +108,8 @@ void service_prepare_update(ProtobufCMessage *object, const ProtobufCMessage *ol
         api_append(spec->clusterips, spec->n_clusterips, g_strdup(old_spec->clusterips[i]));
 }
 
-static void validate_port(const Core__V1__ServicePort *port, gboolean name_needed, const Path *path, ApiFieldErrors *errors)
+static void validate_port(const Core__V1__ServicePort *port, gboolean name_needed, const Path *path,
+                          ApiFieldErrors *errors)
 {
     if (name_needed)
         require_name(errors, FIELD(path, "name"), port->name, api_name_dns_label);
@@ -160,7 +157,8 @@ static void validate_addresses(const Core__V1__ServiceSpec *spec, const Path *pa
     if (spec->n_clusterips > 1)
         fail_unimplemented(errors, ITEM(FIELD(path, "clusterIPs"), 1), spec->clusterips[1]);
     if (spec->n_clusterips > 0 && !api_str_equal(spec->clusterips[0], address))
-        fail_invalid(errors, ITEM(FIELD(path, "clusterIPs"), 0), spec->clusterips[0], "first value must match `clusterIP`");
+        fail_invalid(errors, ITEM(FIELD(path, "clusterIPs"), 0), spec->clusterips[0],
+                     "first value must match `clusterIP`");
     for (gsize i = 0; i < spec->n_ipfamilies; i++) {
         if (i > 0 || !g_str_equal(spec->ipfamilies[i], "IPv4"))
             fail_unimplemented(errors, ITEM(FIELD(path, "ipFamilies"), i), spec->ipfamilies[i]);

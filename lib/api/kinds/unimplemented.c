@@ -1,5 +1,6 @@
-/* What the API has and this release does nothing for: the one list of it. A field that is listed here and set is refused
- * by validation, wherever in an object a message of its type is found. To implement a field, take its row away. */
+/* What the API has and this release does nothing for: the one list of it. A field that is listed here and set is
+ * refused by validation, wherever in an object a message of its type is found. To implement a field, take its row
+ * away. */
 #include "lib/api/codec-node.h"
 #include "lib/api/kinds/kinds.h"
 #include "lib/api/quantity.h"
@@ -19,7 +20,8 @@ static const Rule rules[] = {
     {&core__v1__pod_spec__descriptor, "hostUsers", VALUES("true")},
     {&core__v1__pod_spec__descriptor, "hostnameOverride", NULL},
     {&core__v1__pod_spec__descriptor, "overhead", NULL},
-    {&core__v1__pod_spec__descriptor, "priorityClassName", VALUES("", "system-node-critical", "system-cluster-critical")},
+    {&core__v1__pod_spec__descriptor, "priorityClassName",
+     VALUES("", "system-node-critical", "system-cluster-critical")},
     {&core__v1__pod_spec__descriptor, "resourceClaims", NULL},
     {&core__v1__pod_spec__descriptor, "resources", NULL},
     {&core__v1__pod_spec__descriptor, "runtimeClassName", NULL},

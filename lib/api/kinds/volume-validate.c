@@ -5,8 +5,8 @@
 
 static void validate_host_path(const Core__V1__HostPathVolumeSource *source, const Path *path, ApiFieldErrors *errors)
 {
-    static const char *const types[] = {"DirectoryOrCreate", "Directory",  "FileOrCreate", "File",
-                                        "Socket",            "CharDevice", "BlockDevice",  NULL};
+    static const char *const types[] = {
+        "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice", NULL};
     const char *host_path = api_str(source->path);
     g_auto(GStrv) parts = g_strsplit(host_path, "/", -1);
     if (host_path[0] == '\0')

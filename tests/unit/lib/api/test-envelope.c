@@ -5,9 +5,8 @@
 #include "lib/base/error.h"
 
 /* A ConfigMap as Kubernetes stores it: contentEncoding and contentType are there, and empty. */
-static const guint8 stored[] = {'k',  '8',  's',  0,    0x0a, 15,   0x0a, 2,    'v',  '1',  0x12, 9,    'C',  'o',
-                                'n',  'f',  'i',  'g',  'M',  'a',  'p',  0x12, 5,    0x0a, 3,    0x0a, 1,    'a',
-                                0x1a, 0,    0x22, 0};
+static const guint8 stored[] = {'k', '8', 's', 0,   0x0a, 15,   0x0a, 2,    'v', '1',  0x12, 9,   'C',  'o', 'n',  'f',
+                                'i', 'g', 'M', 'a', 'p',  0x12, 5,    0x0a, 3,   0x0a, 1,    'a', 0x1a, 0,   0x22, 0};
 static const guint8 object[] = {0x0a, 3, 0x0a, 1, 'a'};
 
 static void test_wrap(void)
@@ -59,7 +58,7 @@ static void test_refused(void)
     assert_refused(stored, 3, "does not start with");
     assert_refused(stored, 4, "unknown kind: \"\" of \"\"");
     for (gsize size = 5; size < 28; size++) { /* cut off anywhere in what matters */
-        if (size != 21) /* a whole type without an object is an empty object */
+        if (size != 21)                       /* a whole type without an object is an empty object */
             assert_refused(stored, size, "malformed");
     }
     g_autofree guint8 *other = g_memdup2(stored, sizeof stored);
@@ -77,8 +76,8 @@ static void test_refused(void)
 /* What does not matter to us may come in any order. */
 static void test_order(void)
 {
-    static const guint8 turned[] = {'k', '8', 's', 0,   0x12, 2,   0xaa, 0xbb, 0x78, 1,   0x0a, 9,
-                                    0x12, 3,  'P', 'o', 'd',  0x0a, 2,   'v',  '1'};
+    static const guint8 turned[] = {'k', '8',  's', 0,   0x12, 2,   0xaa, 0xbb, 0x78, 1,  0x0a,
+                                    9,   0x12, 3,   'P', 'o',  'd', 0x0a, 2,    'v',  '1'};
     const ApiResource *resource;
     const guint8 *inner;
     gsize size;

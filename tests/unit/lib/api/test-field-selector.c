@@ -45,7 +45,8 @@ static void test_match(void)
 
 static void test_refused(void)
 {
-    static const char *const texts[] = {"metadata.name", "=web", "spec.image=a", "metadata.labels=a", "!metadata.name=a", "a"};
+    static const char *const texts[] = {"metadata.name",    "=web", "spec.image=a", "metadata.labels=a",
+                                        "!metadata.name=a", "a"};
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
         GError *error = NULL;
         g_assert_null(api_field_selector_parse(API_POD, texts[i], &error));
@@ -80,9 +81,8 @@ static void lookup(gconstpointer object, int field, const char **ret_value, gsiz
 
 static void test_lookup(void)
 {
-    g_autoptr(ApiFieldSelector) all =
-        api_field_selector_parse(API_POD, "metadata.namespace=namespace,metadata.name=name,spec.nodeName=node,status.phase!=x",
-                                 NULL);
+    g_autoptr(ApiFieldSelector) all = api_field_selector_parse(
+        API_POD, "metadata.namespace=namespace,metadata.name=name,spec.nodeName=node,status.phase!=x", NULL);
     g_assert_true(api_field_selector_matches_lookup(all, lookup, NULL));
     g_autoptr(ApiFieldSelector) phase = api_field_selector_parse(API_POD, "status.phase!=phase", NULL);
     g_assert_false(api_field_selector_matches_lookup(phase, lookup, NULL));

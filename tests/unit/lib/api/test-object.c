@@ -20,7 +20,8 @@ static Core__V1__Pod *pod_new(void)
     api_set_scalar(pod->spec, terminationgraceperiodseconds, 0);
     pod->spec->securitycontext = API_NEW(Core__V1__PodSecurityContext, core__v1__pod_security_context);
     for (gint64 group = 1; group < 4; group++)
-        api_append(pod->spec->securitycontext->supplementalgroups, pod->spec->securitycontext->n_supplementalgroups, group);
+        api_append(pod->spec->securitycontext->supplementalgroups, pod->spec->securitycontext->n_supplementalgroups,
+                   group);
     for (int i = 0; i < 3; i++) {
         Core__V1__Container *container = API_NEW(Core__V1__Container, core__v1__container);
         container->name = g_strdup_printf("c%d", i);
@@ -119,8 +120,9 @@ static void test_meta(void)
     static const struct {
         const char *text;
         gint64 revision;
-    } revisions[] = {{"1", 1}, {"9223372036854775807", G_MAXINT64}, {"9223372036854775808", 0}, {"", 0}, {"-1", 0},
-                     {"1x", 0}, {" 1", 0}};
+    } revisions[] = {
+        {"1", 1}, {"9223372036854775807", G_MAXINT64}, {"9223372036854775808", 0}, {"", 0}, {"-1", 0}, {"1x", 0},
+        {" 1", 0}};
     for (guint i = 0; i < G_N_ELEMENTS(revisions); i++) {
         api_set_string(&meta->resourceversion, revisions[i].text);
         g_assert_cmpint(api_object_revision(&pod->base), ==, revisions[i].revision);
@@ -209,11 +211,7 @@ static void test_time(void)
         gint64 ns, seconds;
         gint32 micro_nanos;
     } rows[] = {
-        {0, 0, 0},
-        {1500000000, 1, 500000000},
-        {1234567891, 1, 234567000},
-        {-1, -1, 999999000},
-        {-1000000000, -1, 0},
+        {0, 0, 0}, {1500000000, 1, 500000000}, {1234567891, 1, 234567000}, {-1, -1, 999999000}, {-1000000000, -1, 0},
     };
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         API_AUTO(Meta__V1__Time) time = api_time_new(rows[i].ns);
@@ -261,10 +259,10 @@ static void test_int_or_string(void)
         gboolean good;
         gint64 down, up;
     } rows[] = {
-        {"25%", 4, TRUE, 1, 1},      {"25%", 3, TRUE, 0, 1},      {"0%", 10, TRUE, 0, 0},      {"100%", 7, TRUE, 7, 7},
-        {"150%", 3, TRUE, 4, 5},     {"-50%", 3, TRUE, -2, -1},   {"%", 3, FALSE, 0, 0},       {"25", 3, FALSE, 0, 0},
-        {"a%", 3, FALSE, 0, 0},      {"2 5%", 3, FALSE, 0, 0},    {"99999999999%", 3, FALSE, 0, 0},
-        {"2000000000%", G_MAXINT64, FALSE, 0, 0},
+        {"25%", 4, TRUE, 1, 1},   {"25%", 3, TRUE, 0, 1},           {"0%", 10, TRUE, 0, 0},
+        {"100%", 7, TRUE, 7, 7},  {"150%", 3, TRUE, 4, 5},          {"-50%", 3, TRUE, -2, -1},
+        {"%", 3, FALSE, 0, 0},    {"25", 3, FALSE, 0, 0},           {"a%", 3, FALSE, 0, 0},
+        {"2 5%", 3, FALSE, 0, 0}, {"99999999999%", 3, FALSE, 0, 0}, {"2000000000%", G_MAXINT64, FALSE, 0, 0},
     };
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         Meta__V1__IntOrString value = META__V1__INT_OR_STRING__INIT;

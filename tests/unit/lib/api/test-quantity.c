@@ -100,10 +100,10 @@ static void test_forms(void)
 
 static void test_refused(void)
 {
-    static const char *const texts[] = {
-        "",     " ",     " 1",   "1 ",   ".",    "-",     "+",      "--1",   "1.1.1", "1,5",  "a",   "1x",
-        "1ki",  "1K",    "1mi",  "1KI",  "1iK",  "1e",    "1e+",    "1e1.5", "e3",    "Ki",   "1Kii", "1 Ki",
-        "0x10", "1e 3",  "1m5",  "1em",  "NaN",  "inf",   "1e3k",   "1Ki1",  "1\n",   "\xc2\xb9"};
+    static const char *const texts[] = {"",    " ",     " 1",  "1 ",   ".",    "-",    "+",       "--1",  "1.1.1",
+                                        "1,5", "a",     "1x",  "1ki",  "1K",   "1mi",  "1KI",     "1iK",  "1e",
+                                        "1e+", "1e1.5", "e3",  "Ki",   "1Kii", "1 Ki", "0x10",    "1e 3", "1m5",
+                                        "1em", "NaN",   "inf", "1e3k", "1Ki1", "1\n",  "\xc2\xb9"};
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
         ApiQuantity quantity = {42, API_QUANTITY_BINARY_SI};
         GError *error = NULL;
@@ -117,9 +117,16 @@ static void test_refused(void)
 
 static void test_limits(void)
 {
-    static const char *const texts[] = {"9223372036854775808",   "-9223372036854775808", "10E",   "8Ei",     "1e19",
-                                        "1e2147483647",          "100000000000000000000000000000000000000000000",
-                                        "9223372036854775807.1", "9223372036854775.808k", "0.1e99"};
+    static const char *const texts[] = {"9223372036854775808",
+                                        "-9223372036854775808",
+                                        "10E",
+                                        "8Ei",
+                                        "1e19",
+                                        "1e2147483647",
+                                        "100000000000000000000000000000000000000000000",
+                                        "9223372036854775807.1",
+                                        "9223372036854775.808k",
+                                        "0.1e99"};
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
         ApiQuantity quantity;
         GError *error = NULL;
@@ -166,13 +173,10 @@ static void test_arithmetic(void)
         const char *a, *b, *sum, *difference;
         int order;
     } rows[] = {
-        {"1", "500m", "1500m", "500m", 1},
-        {"500m", "1", "1500m", "-500m", -1},
-        {"1Gi", "1024Mi", "2Gi", "0", 0},
-        {"1Gi", "1G", "2073741824", "73741824", 1},
-        {"0", "1Gi", "1Gi", "-1Gi", -1}, /* zero has no form of its own */
-        {"1", "1e3", "1001", "-999", -1},
-        {"9E", "9E", "18E", "0", 0}, /* sums may go beyond what may be written */
+        {"1", "500m", "1500m", "500m", 1}, {"500m", "1", "1500m", "-500m", -1},
+        {"1Gi", "1024Mi", "2Gi", "0", 0},  {"1Gi", "1G", "2073741824", "73741824", 1},
+        {"0", "1Gi", "1Gi", "-1Gi", -1},                                /* zero has no form of its own */
+        {"1", "1e3", "1001", "-999", -1},  {"9E", "9E", "18E", "0", 0}, /* sums may go beyond what may be written */
     };
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         ApiQuantity a = parse(rows[i].a), b = parse(rows[i].b);
@@ -209,7 +213,8 @@ static void test_random(void)
     static const char suffixes[] = "num\0kMGTP";
     static const int exponents[] = {-9, -6, -3, 0, 3, 6, 9, 12, 15};
     for (int i = 0; i < 20000; i++) {
-        gint64 digits = (gint64)(((guint64)g_rand_int(rand) << 32 | g_rand_int(rand)) >> g_rand_int_range(rand, 32, 63));
+        gint64 digits =
+            (gint64)(((guint64)g_rand_int(rand) << 32 | g_rand_int(rand)) >> g_rand_int_range(rand, 32, 63));
         int which = g_rand_int_range(rand, 0, G_N_ELEMENTS(exponents));
         int places = g_rand_int_range(rand, 0, 6);
         __int128 nano = digits;
@@ -220,7 +225,8 @@ static void test_random(void)
         g_autofree char *number = g_strdup_printf("%0*" G_GINT64_FORMAT, places + 1, digits);
         gsize n = strlen(number);
         char suffix[2] = {suffixes[which], '\0'};
-        g_autofree char *text = g_strdup_printf("%.*s.%s%s", (int)(n - (gsize)places), number, number + n - places, suffix);
+        g_autofree char *text =
+            g_strdup_printf("%.*s.%s%s", (int)(n - (gsize)places), number, number + n - places, suffix);
         ApiQuantity quantity;
         gboolean fits = nano <= (__int128)G_MAXINT64 * 1000000000;
         g_assert_cmpint(api_quantity_parse(text, &quantity, NULL), ==, fits);

@@ -131,7 +131,7 @@ static void test_refused(void)
     g_clear_error(&error);
 }
 
-static Meta__V1__LabelSelector *message_of(const char *key, const char *operator, const char *value)
+static Meta__V1__LabelSelector *message_of(const char *key, const char *operator, const char * value)
 {
     Meta__V1__LabelSelector *message = API_NEW(Meta__V1__LabelSelector, meta__v1__label_selector);
     Meta__V1__LabelSelectorRequirement *one =
@@ -147,12 +147,13 @@ static Meta__V1__LabelSelector *message_of(const char *key, const char *operator
 static void test_message(void)
 {
     static const struct {
-        const char *key, *operator, *value, *text; /* text NULL: refused */
+        const char *key, *operator, * value, *text; /* text NULL: refused */
     } rows[] = {
-        {"a", "In", "x", "a=x"},       {"a", "NotIn", "x", "a!=x"},   {"a", "Exists", NULL, "a"},
-        {"a", "DoesNotExist", NULL, "!a"}, {"a", "In", NULL, NULL},   {"a", "Exists", "x", NULL},
-        {"a", "Equals", "x", NULL},    {"a", NULL, "x", NULL},        {NULL, "Exists", NULL, NULL},
-        {"a", "In", "-", NULL},
+        {"a", "In", "x", "a=x"},      {"a", "NotIn", "x", "a!=x"},
+        {"a", "Exists", NULL, "a"},   {"a", "DoesNotExist", NULL, "!a"},
+        {"a", "In", NULL, NULL},      {"a", "Exists", "x", NULL},
+        {"a", "Equals", "x", NULL},   {"a", NULL, "x", NULL},
+        {NULL, "Exists", NULL, NULL}, {"a", "In", "-", NULL},
     };
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         API_AUTO(Meta__V1__LabelSelector) message = message_of(rows[i].key, rows[i].operator, rows[i].value);

@@ -56,7 +56,8 @@ static void test_words(void)
     };
     g_assert_cmpint(api_field_errors_count(errors), ==, G_N_ELEMENTS(expected));
     g_assert_false(api_field_errors_check(errors, API_POD, "web", &error));
-    g_assert_true(g_str_has_prefix(error->message, "Pod \"web\" is invalid: [a: Required value: why, b: Required value, c: "));
+    g_assert_true(
+        g_str_has_prefix(error->message, "Pod \"web\" is invalid: [a: Required value: why, b: Required value, c: "));
     g_assert_true(g_str_has_suffix(error->message, "]"));
     const GPtrArray *causes = cleat_error_causes(error);
     g_assert_cmpint(causes->len, ==, G_N_ELEMENTS(expected));
@@ -114,7 +115,8 @@ static void test_names(void)
     }
     API_AUTO(Core__V1__Namespace) namespace = API_NEW(Core__V1__Namespace, core__v1__namespace);
     api_set_string(&API_META(namespace)->name, "a.b");
-    assert_error(API_NAMESPACE, &namespace->base, NULL, "metadata.name: Invalid value: \"a.b\": a lowercase RFC 1123 label");
+    assert_error(API_NAMESPACE, &namespace->base, NULL,
+                 "metadata.name: Invalid value: \"a.b\": a lowercase RFC 1123 label");
     api_set_string(&namespace->metadata->name, "ab");
     assert_error(API_NAMESPACE, &namespace->base, NULL, NULL);
     api_set_string(&namespace->metadata->namespace_, "x");
@@ -127,8 +129,11 @@ static void test_generate_name(void)
 {
     static const struct {
         const char *prefix, *part;
-    } rows[] = {{"web-", NULL}, {"web", NULL}, {"Web-", "metadata.generateName: Invalid value: \"Web-\""},
-                {"-", NULL}, {"web.", "metadata.generateName"}};
+    } rows[] = {{"web-", NULL},
+                {"web", NULL},
+                {"Web-", "metadata.generateName: Invalid value: \"Web-\""},
+                {"-", NULL},
+                {"web.", "metadata.generateName"}};
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         API_AUTO(Core__V1__ConfigMap) map = map_new("shop", "web");
         api_set_string(&map->metadata->generatename, rows[i].prefix);
@@ -198,7 +203,8 @@ static void test_owners(void)
     assert_error(API_CONFIG_MAP, &map->base, NULL, "Only one reference can have Controller set to true");
     map->metadata->ownerreferences[1]->controller = FALSE;
     api_set_string(&map->metadata->ownerreferences[1]->uid, NULL);
-    assert_error(API_CONFIG_MAP, &map->base, NULL, "metadata.ownerReferences[1].uid: Required value: must not be empty");
+    assert_error(API_CONFIG_MAP, &map->base, NULL,
+                 "metadata.ownerReferences[1].uid: Required value: must not be empty");
 }
 
 static void test_update(void)
@@ -211,11 +217,13 @@ static void test_update(void)
     api_set_string(&map->metadata->uid, "u-2");
     map->metadata->creationtimestamp = api_time_new(5000000000);
     map->metadata->deletiontimestamp = api_time_new(5000000000);
-    assert_error(API_CONFIG_MAP, &map->base, &old->base,
-                 "[metadata.uid: Invalid value: \"u-2\": field is immutable, metadata.creationTimestamp: Invalid value: 5: field "
-                 "is immutable, metadata.deletionTimestamp: Invalid value: 5: field is immutable]");
+    assert_error(
+        API_CONFIG_MAP, &map->base, &old->base,
+        "[metadata.uid: Invalid value: \"u-2\": field is immutable, metadata.creationTimestamp: Invalid value: 5: field "
+        "is immutable, metadata.deletionTimestamp: Invalid value: 5: field is immutable]");
     API_AUTO(Core__V1__ConfigMap) renamed = map_new("shop", "website");
-    assert_error(API_CONFIG_MAP, &renamed->base, &old->base, "metadata.name: Invalid value: \"website\": field is immutable");
+    assert_error(API_CONFIG_MAP, &renamed->base, &old->base,
+                 "metadata.name: Invalid value: \"website\": field is immutable");
 
     old->metadata->deletiontimestamp = api_time_new(0);
     API_AUTO(Core__V1__ConfigMap) dying = map_new("shop", "web");

@@ -29,7 +29,8 @@ static const struct {
     {"second field cut off", META, BYTES(0x0a, 1, 'w', 0x0a), "malformed bytes at offset 3"},
     {"length beyond 32 bits", META, BYTES(0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01), "malformed"},
     {"length of 4 GiB", META, BYTES(0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f, 'a'), "malformed"},
-    {"number of 11 bytes", META, BYTES(0x38, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00), "malformed"},
+    {"number of 11 bytes", META, BYTES(0x38, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00),
+     "malformed"},
     {"number of 65 bits", META, BYTES(0x38, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02), "malformed"},
     {"field number 0", META, BYTES(0x02, 0), "malformed"},
     {"tag beyond 32 bits", META, BYTES(0x8a, 0x80, 0x80, 0x80, 0x10, 0), "malformed"},
@@ -46,7 +47,8 @@ static const struct {
     {"no UTF-8", META, BYTES(0x0a, 2, 0xc3, 0x28), "name: text must be UTF-8"},
     {"surrogate", META, BYTES(0x0a, 3, 0xed, 0xa0, 0x80), "name: text must be UTF-8"},
     {"overlong", META, BYTES(0x0a, 2, 0xc0, 0x80), "name: text must be UTF-8"},
-    {"packed number cut off", &core__v1__pod_security_context__descriptor, BYTES(0x22, 2, 1, 0x80), "supplementalGroups[0]"},
+    {"packed number cut off", &core__v1__pod_security_context__descriptor, BYTES(0x22, 2, 1, 0x80),
+     "supplementalGroups[0]"},
     {"path", POD, BYTES(0x12, 11, 0x12, 0, 0x12, 0, 0x12, 5, 0x1a, 0, 0x1a, 1, 0xff),
      "spec.containers[2].command[1]: text must be"},
     {"deepest in message", POD, BYTES(0x0a, 2, 0x0a, 3), "metadata: malformed bytes at offset 0"},
@@ -204,7 +206,8 @@ static void test_reader(void)
     g_assert_true(api_wire_next(&reader));
     g_assert_true(reader.number == 7 && reader.wire_type == 0 && reader.value == 300);
     g_assert_true(api_wire_next(&reader));
-    g_assert_true(reader.number == 6 && reader.wire_type == 1 && reader.value == G_GUINT64_CONSTANT(0x8000000000000001));
+    g_assert_true(reader.number == 6 && reader.wire_type == 1 &&
+                  reader.value == G_GUINT64_CONSTANT(0x8000000000000001));
     g_assert_true(api_wire_next(&reader));
     g_assert_true(reader.number == 6 && reader.wire_type == 5 && reader.value == 0x80000001);
     g_assert_false(api_wire_next(&reader));

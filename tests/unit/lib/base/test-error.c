@@ -20,10 +20,14 @@ static void test_from_grpc(void)
         const char *reason;
         CleatErrorCode code;
     } rows[] = {
-        {3, NULL, CLEAT_ERROR_BAD_REQUEST},        {3, "Invalid", CLEAT_ERROR_INVALID},
-        {3, "NotFound", CLEAT_ERROR_BAD_REQUEST},  {8, NULL, CLEAT_ERROR_TOO_MANY_REQUESTS},
-        {8, "RequestEntityTooLarge", CLEAT_ERROR_TOO_LARGE}, {9, NULL, CLEAT_ERROR_CONFLICT},
-        {14, "Anything", CLEAT_ERROR_UNAVAILABLE}, {2, NULL, CLEAT_ERROR_INTERNAL},
+        {3, NULL, CLEAT_ERROR_BAD_REQUEST},
+        {3, "Invalid", CLEAT_ERROR_INVALID},
+        {3, "NotFound", CLEAT_ERROR_BAD_REQUEST},
+        {8, NULL, CLEAT_ERROR_TOO_MANY_REQUESTS},
+        {8, "RequestEntityTooLarge", CLEAT_ERROR_TOO_LARGE},
+        {9, NULL, CLEAT_ERROR_CONFLICT},
+        {14, "Anything", CLEAT_ERROR_UNAVAILABLE},
+        {2, NULL, CLEAT_ERROR_INTERNAL},
         {99, NULL, CLEAT_ERROR_INTERNAL},
     };
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++)

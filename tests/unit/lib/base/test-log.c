@@ -7,9 +7,9 @@ static void test_levels(void)
         gboolean good;
         LogLevel level;
     } rows[] = {
-        {"error", TRUE, LOG_LEVEL_ERROR},     {"warning", TRUE, LOG_LEVEL_WARNING}, {"info", TRUE, LOG_LEVEL_INFO},
-        {"debug", TRUE, LOG_LEVEL_DEBUG},     {"DEBUG", TRUE, LOG_LEVEL_DEBUG},     {"", FALSE, LOG_LEVEL_INFO},
-        {"verbose", FALSE, LOG_LEVEL_INFO},   {"info ", FALSE, LOG_LEVEL_INFO},
+        {"error", TRUE, LOG_LEVEL_ERROR},   {"warning", TRUE, LOG_LEVEL_WARNING}, {"info", TRUE, LOG_LEVEL_INFO},
+        {"debug", TRUE, LOG_LEVEL_DEBUG},   {"DEBUG", TRUE, LOG_LEVEL_DEBUG},     {"", FALSE, LOG_LEVEL_INFO},
+        {"verbose", FALSE, LOG_LEVEL_INFO}, {"info ", FALSE, LOG_LEVEL_INFO},
     };
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         LogLevel level = LOG_LEVEL_INFO;
@@ -31,7 +31,8 @@ static void test_lines(void)
     }
     g_test_trap_subprocess(NULL, 0, 0);
     g_test_trap_assert_passed();
-    g_test_trap_assert_stderr("20*-*-*T*:*:*.*Z ERROR agent: pod d/web: 7\n*Z INFO agent: told\n*WARNING agent: *from GLib\n");
+    g_test_trap_assert_stderr(
+        "20*-*-*T*:*:*.*Z ERROR agent: pod d/web: 7\n*Z INFO agent: told\n*WARNING agent: *from GLib\n");
     g_test_trap_assert_stderr_unmatched("*hidden*");
 }
 

@@ -8,15 +8,15 @@
 #include "lib/base/error.h"
 
 /* In flow style, to be short: what follows is put into the container, and into the spec. */
-#define POD(container, spec)                                                                                      \
+#define POD(container, spec)                                                                                                \
     "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: d}, spec: {containers: [{name: c, image: 'i:1'" container \
     "}]" spec "}}"
 #define TEMPLATE(spec) "{metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: 'i:1'}]" spec "}}"
-#define DEPLOYMENT(spec)                                                       \
-    "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: d}, " \
+#define DEPLOYMENT(spec)                                                                                               \
+    "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: d}, "                                    \
     "spec: {selector: {matchLabels: {app: web}}, template: " TEMPLATE("") spec "}}"
-#define JOB(spec, pod_spec)                                                                               \
-    "{apiVersion: batch/v1, kind: Job, metadata: {name: work, namespace: d}, spec: {template: {spec: {" \
+#define JOB(spec, pod_spec)                                                                                            \
+    "{apiVersion: batch/v1, kind: Job, metadata: {name: work, namespace: d}, spec: {template: {spec: {"                \
     "containers: [{name: c, image: 'i:1'}]" pod_spec "}}" spec "}}"
 #define SERVICE(spec) "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: d}, spec: {" spec "}}"
 
@@ -55,8 +55,8 @@ static inline ProtobufCMessage *updated(const char *yaml, const ProtobufCMessage
 }
 
 /* part: of the message of the error that validation must give; NULL: none. */
-static inline void assert_validation(const ApiResource *resource, const ProtobufCMessage *object, const ProtobufCMessage *old,
-                                     const char *part, const char *yaml)
+static inline void assert_validation(const ApiResource *resource, const ProtobufCMessage *object,
+                                     const ProtobufCMessage *old, const char *part, const char *yaml)
 {
     g_autoptr(GError) error = NULL;
     gboolean good = api_validate(resource, object, old, FALSE, &error);

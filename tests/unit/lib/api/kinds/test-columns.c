@@ -3,8 +3,9 @@
 #include "tests/unit/lib/api/kinds/fixture.h"
 
 #define NOW "2026-01-01T01:00:00Z"
-#define WEB(metadata, status) \
-    "{apiVersion: v1, kind: Pod, metadata: {name: web" metadata "}, spec: {nodeName: n1, containers: [{name: a}, {name: b}], " \
+#define WEB(metadata, status)                                                                                          \
+    "{apiVersion: v1, kind: Pod, metadata: {name: web" metadata                                                        \
+    "}, spec: {nodeName: n1, containers: [{name: a}, {name: b}], "                                                     \
     "initContainers: [{name: i}, {name: k}]}, status: {" status "}}"
 #define BOTH_DONE "initContainerStatuses: [{state: {terminated: {exitCode: 0}}}, {state: {terminated: {exitCode: 0}}}]"
 
@@ -14,15 +15,18 @@ static const struct {
     /* READY STATUS RESTARTS IP NODE NOMINATED */
     {WEB("", ""), "0/2||0|<none>|n1|<none>"},
     {WEB("", "phase: Pending"), "0/2|Pending|0|<none>|n1|<none>"},
-    {WEB("", "phase: Pending, initContainerStatuses: [{state: {terminated: {exitCode: 0}}}, {restartCount: 1, state: {running: {}}}]"),
+    {WEB("",
+         "phase: Pending, initContainerStatuses: [{state: {terminated: {exitCode: 0}}}, {restartCount: 1, state: {running: {}}}]"),
      "0/2|Init:1/2|1|<none>|n1|<none>"},
     {WEB("", "phase: Pending, initContainerStatuses: [{state: {waiting: {reason: PodInitializing}}}]"),
      "0/2|Init:0/2|0|<none>|n1|<none>"},
-    {WEB("", "phase: Pending, initContainerStatuses: [{restartCount: 3, state: {waiting: {reason: CrashLoopBackOff}}}]"),
+    {WEB("",
+         "phase: Pending, initContainerStatuses: [{restartCount: 3, state: {waiting: {reason: CrashLoopBackOff}}}]"),
      "0/2|Init:CrashLoopBackOff|3|<none>|n1|<none>"},
     {WEB("", "phase: Pending, initContainerStatuses: [{state: {terminated: {exitCode: 1, reason: Error}}}]"),
      "0/2|Init:Error|0|<none>|n1|<none>"},
-    {WEB("", "phase: Pending, initContainerStatuses: [{state: {terminated: {exitCode: 2}}}]"), "0/2|Init:ExitCode:2|0|<none>|n1|<none>"},
+    {WEB("", "phase: Pending, initContainerStatuses: [{state: {terminated: {exitCode: 2}}}]"),
+     "0/2|Init:ExitCode:2|0|<none>|n1|<none>"},
     {WEB("", "phase: Pending, initContainerStatuses: [{state: {terminated: {exitCode: 137, signal: 9}}}]"),
      "0/2|Init:Signal:9|0|<none>|n1|<none>"},
     {WEB("", "phase: Pending, " BOTH_DONE ", containerStatuses: [{state: {waiting: {reason: ContainerCreating}}}, {}]"),
@@ -30,34 +34,44 @@ static const struct {
     {WEB("", "phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}], " BOTH_DONE
              ", containerStatuses: [{ready: true, state: {running: {}}}, {ready: true, state: {running: {}}}]"),
      "2/2|Running|0|10.0.0.1|n1|<none>"},
-    {WEB("", "phase: Running, " BOTH_DONE ", containerStatuses: [{ready: true, state: {running: {}}}, {state: {waiting: {reason: "
+    {WEB("", "phase: Running, " BOTH_DONE
+             ", containerStatuses: [{ready: true, state: {running: {}}}, {state: {waiting: {reason: "
              "ImagePullBackOff}}}]"),
      "1/2|ImagePullBackOff|0|<none>|n1|<none>"},
     {WEB("", "phase: Pending, " BOTH_DONE ", containerStatuses: [{state: {waiting: {reason: ErrImagePull}}}, {}]"),
      "0/2|ErrImagePull|0|<none>|n1|<none>"},
-    {WEB("", "phase: Running, " BOTH_DONE ", containerStatuses: [{restartCount: 4, state: {waiting: {reason: CrashLoopBackOff}}, "
-             "lastState: {terminated: {finishedAt: '2026-01-01T00:58:00Z'}}}, {ready: true, restartCount: 1, state: {running: {}}}]"),
+    {WEB("",
+         "phase: Running, " BOTH_DONE
+         ", containerStatuses: [{restartCount: 4, state: {waiting: {reason: CrashLoopBackOff}}, "
+         "lastState: {terminated: {finishedAt: '2026-01-01T00:58:00Z'}}}, {ready: true, restartCount: 1, state: {running: {}}}]"),
      "1/2|CrashLoopBackOff|5 (2m ago)|<none>|n1|<none>"},
-    {WEB("", "phase: Succeeded, " BOTH_DONE ", containerStatuses: [{state: {terminated: {reason: Completed}}}, {state: {terminated: "
+    {WEB("", "phase: Succeeded, " BOTH_DONE
+             ", containerStatuses: [{state: {terminated: {reason: Completed}}}, {state: {terminated: "
              "{reason: Completed}}}]"),
      "0/2|Completed|0|<none>|n1|<none>"},
-    {WEB("", "phase: Failed, " BOTH_DONE ", containerStatuses: [{state: {terminated: {exitCode: 3}}}, {state: {terminated: {exitCode: 137, "
+    {WEB("", "phase: Failed, " BOTH_DONE
+             ", containerStatuses: [{state: {terminated: {exitCode: 3}}}, {state: {terminated: {exitCode: 137, "
              "signal: 9}}}]"),
      "0/2|ExitCode:3|0|<none>|n1|<none>"},
-    {WEB("", "phase: Failed, " BOTH_DONE ", containerStatuses: [{state: {terminated: {exitCode: 137, reason: OOMKilled}}}]"),
+    {WEB("", "phase: Failed, " BOTH_DONE
+             ", containerStatuses: [{state: {terminated: {exitCode: 137, reason: OOMKilled}}}]"),
      "0/2|OOMKilled|0|<none>|n1|<none>"},
     {WEB("", "phase: Running, conditions: [{type: Ready, status: 'True'}], " BOTH_DONE
              ", containerStatuses: [{state: {terminated: {reason: Completed}}}, {ready: true, state: {running: {}}}]"),
      "1/2|Running|0|<none>|n1|<none>"},
-    {WEB("", "phase: Running, " BOTH_DONE ", containerStatuses: [{state: {terminated: {reason: Completed}}}, {ready: true, state: "
+    {WEB("", "phase: Running, " BOTH_DONE
+             ", containerStatuses: [{state: {terminated: {reason: Completed}}}, {ready: true, state: "
              "{running: {}}}]"),
      "1/2|NotReady|0|<none>|n1|<none>"},
     {WEB("", "phase: Failed, reason: Evicted, " BOTH_DONE), "0/2|Evicted|0|<none>|n1|<none>"},
-    {WEB(", deletionTimestamp: '" NOW "'", "phase: Running, " BOTH_DONE ", containerStatuses: [{ready: true, state: {running: {}}}]"),
+    {WEB(", deletionTimestamp: '" NOW "'",
+         "phase: Running, " BOTH_DONE ", containerStatuses: [{ready: true, state: {running: {}}}]"),
      "1/2|Terminating|0|<none>|n1|<none>"},
-    {WEB(", deletionTimestamp: '" NOW "'", "phase: Running, reason: NodeLost, " BOTH_DONE), "0/2|Unknown|0|<none>|n1|<none>"},
-    {WEB(", deletionTimestamp: '" NOW "'", "phase: Succeeded, " BOTH_DONE ", containerStatuses: [{state: {terminated: {reason: "
-                                           "Completed}}}]"),
+    {WEB(", deletionTimestamp: '" NOW "'", "phase: Running, reason: NodeLost, " BOTH_DONE),
+     "0/2|Unknown|0|<none>|n1|<none>"},
+    {WEB(", deletionTimestamp: '" NOW "'",
+         "phase: Succeeded, " BOTH_DONE ", containerStatuses: [{state: {terminated: {reason: "
+         "Completed}}}]"),
      "0/2|Completed|0|<none>|n1|<none>"},
     /* READY UP-TO-DATE AVAILABLE CONTAINERS IMAGES SELECTOR */
     {"{apiVersion: apps/v1, kind: Deployment, metadata: {name: w}, spec: {replicas: 3, selector: {matchLabels: {b: c, a: b}}, template: "
@@ -92,7 +106,8 @@ static const struct {
     {"{apiVersion: v1, kind: Node, metadata: {name: n1}, spec: {unschedulable: true}, status: {conditions: [{type: Ready, status: "
      "Unknown}]}}",
      "NotReady,SchedulingDisabled|<none>||<none>|<none>|<unknown>|<unknown>|<unknown>"},
-    {"{apiVersion: v1, kind: Node, metadata: {name: n1}}", "Unknown|<none>||<none>|<none>|<unknown>|<unknown>|<unknown>"},
+    {"{apiVersion: v1, kind: Node, metadata: {name: n1}}",
+     "Unknown|<none>||<none>|<none>|<unknown>|<unknown>|<unknown>"},
     {"{apiVersion: v1, kind: Namespace, metadata: {name: w}, status: {phase: Active}}", "Active"},
     {"{apiVersion: v1, kind: ConfigMap, metadata: {name: w}, data: {a: b, c: d}, binaryData: {e: AA==}}", "3"},
     {"{apiVersion: v1, kind: Secret, metadata: {name: w}, type: Opaque, data: {e: AA==}}", "Opaque|1"},

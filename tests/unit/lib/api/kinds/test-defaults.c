@@ -1,125 +1,121 @@
 /* What is filled in, as the YAML that a user would see. */
 #include "tests/unit/lib/api/kinds/fixture.h"
 
-#define CONTAINER_DEFAULTS                              \
-    "    terminationMessagePath: /dev/termination-log\n" \
+#define CONTAINER_DEFAULTS                                                                                             \
+    "    terminationMessagePath: /dev/termination-log\n"                                                               \
     "    terminationMessagePolicy: File\n"
-#define TEMPLATE_DEFAULTS                       \
-    "      dnsPolicy: ClusterFirst\n"           \
-    "      restartPolicy: Always\n"             \
-    "      schedulerName: default-scheduler\n"  \
-    "      securityContext: {}\n"               \
+#define TEMPLATE_DEFAULTS                                                                                              \
+    "      dnsPolicy: ClusterFirst\n"                                                                                  \
+    "      restartPolicy: Always\n"                                                                                    \
+    "      schedulerName: default-scheduler\n"                                                                         \
+    "      securityContext: {}\n"                                                                                      \
     "      terminationGracePeriodSeconds: 30\n"
 
 static const struct {
     const char *yaml, *expected;
 } whole[] = {
-    {POD("", ""),
-     "apiVersion: v1\n"
-     "kind: Pod\n"
-     "metadata:\n"
-     "  name: web\n"
-     "  namespace: d\n"
-     "  uid: u-1\n"
-     "spec:\n"
-     "  containers:\n"
-     "  - image: i:1\n"
-     "    imagePullPolicy: IfNotPresent\n"
-     "    name: c\n" CONTAINER_DEFAULTS
-     "  dnsPolicy: ClusterFirst\n"
-     "  enableServiceLinks: true\n"
-     "  preemptionPolicy: PreemptLowerPriority\n"
-     "  priority: 0\n"
-     "  restartPolicy: Always\n"
-     "  schedulerName: default-scheduler\n"
-     "  securityContext: {}\n"
-     "  serviceAccount: default\n"
-     "  serviceAccountName: default\n"
-     "  terminationGracePeriodSeconds: 30\n"
-     "  tolerations:\n"
-     "  - effect: NoExecute\n"
-     "    key: node.kubernetes.io/not-ready\n"
-     "    operator: Exists\n"
-     "    tolerationSeconds: 300\n"
-     "  - effect: NoExecute\n"
-     "    key: node.kubernetes.io/unreachable\n"
-     "    operator: Exists\n"
-     "    tolerationSeconds: 300\n"
-     "status:\n"
-     "  phase: Pending\n"
-     "  qosClass: BestEffort\n"},
-    {DEPLOYMENT(""),
-     "apiVersion: apps/v1\n"
-     "kind: Deployment\n"
-     "metadata:\n"
-     "  name: web\n"
-     "  namespace: d\n"
-     "  uid: u-1\n"
-     "spec:\n"
-     "  progressDeadlineSeconds: 600\n"
-     "  replicas: 1\n"
-     "  revisionHistoryLimit: 10\n"
-     "  selector:\n"
-     "    matchLabels:\n"
-     "      app: web\n"
-     "  strategy:\n"
-     "    rollingUpdate:\n"
-     "      maxSurge: 25%\n"
-     "      maxUnavailable: 25%\n"
-     "    type: RollingUpdate\n"
-     "  template:\n"
-     "    metadata:\n"
-     "      labels:\n"
-     "        app: web\n"
-     "    spec:\n"
-     "      containers:\n"
-     "      - image: i:1\n"
-     "        imagePullPolicy: IfNotPresent\n"
-     "        name: c\n"
-     "        terminationMessagePath: /dev/termination-log\n"
-     "        terminationMessagePolicy: File\n" TEMPLATE_DEFAULTS},
-    {JOB("", ", restartPolicy: Never"),
-     "apiVersion: batch/v1\n"
-     "kind: Job\n"
-     "metadata:\n"
-     "  labels:\n"
-     "    batch.kubernetes.io/controller-uid: u-1\n"
-     "    batch.kubernetes.io/job-name: work\n"
-     "    controller-uid: u-1\n"
-     "    job-name: work\n"
-     "  name: work\n"
-     "  namespace: d\n"
-     "  uid: u-1\n"
-     "spec:\n"
-     "  backoffLimit: 6\n"
-     "  completionMode: NonIndexed\n"
-     "  completions: 1\n"
-     "  manualSelector: false\n"
-     "  parallelism: 1\n"
-     "  podReplacementPolicy: TerminatingOrFailed\n"
-     "  selector:\n"
-     "    matchLabels:\n"
-     "      batch.kubernetes.io/controller-uid: u-1\n"
-     "  suspend: false\n"
-     "  template:\n"
-     "    metadata:\n"
-     "      labels:\n"
-     "        batch.kubernetes.io/controller-uid: u-1\n"
-     "        batch.kubernetes.io/job-name: work\n"
-     "        controller-uid: u-1\n"
-     "        job-name: work\n"
-     "    spec:\n"
-     "      containers:\n"
-     "      - image: i:1\n"
-     "        imagePullPolicy: IfNotPresent\n"
-     "        name: c\n"
-     "        terminationMessagePath: /dev/termination-log\n"
-     "        terminationMessagePolicy: File\n"
-     "      dnsPolicy: ClusterFirst\n"
-     "      restartPolicy: Never\n"
-     "      schedulerName: default-scheduler\n"
-     "      securityContext: {}\n"
-     "      terminationGracePeriodSeconds: 30\n"},
+    {POD("", ""), "apiVersion: v1\n"
+                  "kind: Pod\n"
+                  "metadata:\n"
+                  "  name: web\n"
+                  "  namespace: d\n"
+                  "  uid: u-1\n"
+                  "spec:\n"
+                  "  containers:\n"
+                  "  - image: i:1\n"
+                  "    imagePullPolicy: IfNotPresent\n"
+                  "    name: c\n" CONTAINER_DEFAULTS "  dnsPolicy: ClusterFirst\n"
+                  "  enableServiceLinks: true\n"
+                  "  preemptionPolicy: PreemptLowerPriority\n"
+                  "  priority: 0\n"
+                  "  restartPolicy: Always\n"
+                  "  schedulerName: default-scheduler\n"
+                  "  securityContext: {}\n"
+                  "  serviceAccount: default\n"
+                  "  serviceAccountName: default\n"
+                  "  terminationGracePeriodSeconds: 30\n"
+                  "  tolerations:\n"
+                  "  - effect: NoExecute\n"
+                  "    key: node.kubernetes.io/not-ready\n"
+                  "    operator: Exists\n"
+                  "    tolerationSeconds: 300\n"
+                  "  - effect: NoExecute\n"
+                  "    key: node.kubernetes.io/unreachable\n"
+                  "    operator: Exists\n"
+                  "    tolerationSeconds: 300\n"
+                  "status:\n"
+                  "  phase: Pending\n"
+                  "  qosClass: BestEffort\n"},
+    {DEPLOYMENT(""), "apiVersion: apps/v1\n"
+                     "kind: Deployment\n"
+                     "metadata:\n"
+                     "  name: web\n"
+                     "  namespace: d\n"
+                     "  uid: u-1\n"
+                     "spec:\n"
+                     "  progressDeadlineSeconds: 600\n"
+                     "  replicas: 1\n"
+                     "  revisionHistoryLimit: 10\n"
+                     "  selector:\n"
+                     "    matchLabels:\n"
+                     "      app: web\n"
+                     "  strategy:\n"
+                     "    rollingUpdate:\n"
+                     "      maxSurge: 25%\n"
+                     "      maxUnavailable: 25%\n"
+                     "    type: RollingUpdate\n"
+                     "  template:\n"
+                     "    metadata:\n"
+                     "      labels:\n"
+                     "        app: web\n"
+                     "    spec:\n"
+                     "      containers:\n"
+                     "      - image: i:1\n"
+                     "        imagePullPolicy: IfNotPresent\n"
+                     "        name: c\n"
+                     "        terminationMessagePath: /dev/termination-log\n"
+                     "        terminationMessagePolicy: File\n" TEMPLATE_DEFAULTS},
+    {JOB("", ", restartPolicy: Never"), "apiVersion: batch/v1\n"
+                                        "kind: Job\n"
+                                        "metadata:\n"
+                                        "  labels:\n"
+                                        "    batch.kubernetes.io/controller-uid: u-1\n"
+                                        "    batch.kubernetes.io/job-name: work\n"
+                                        "    controller-uid: u-1\n"
+                                        "    job-name: work\n"
+                                        "  name: work\n"
+                                        "  namespace: d\n"
+                                        "  uid: u-1\n"
+                                        "spec:\n"
+                                        "  backoffLimit: 6\n"
+                                        "  completionMode: NonIndexed\n"
+                                        "  completions: 1\n"
+                                        "  manualSelector: false\n"
+                                        "  parallelism: 1\n"
+                                        "  podReplacementPolicy: TerminatingOrFailed\n"
+                                        "  selector:\n"
+                                        "    matchLabels:\n"
+                                        "      batch.kubernetes.io/controller-uid: u-1\n"
+                                        "  suspend: false\n"
+                                        "  template:\n"
+                                        "    metadata:\n"
+                                        "      labels:\n"
+                                        "        batch.kubernetes.io/controller-uid: u-1\n"
+                                        "        batch.kubernetes.io/job-name: work\n"
+                                        "        controller-uid: u-1\n"
+                                        "        job-name: work\n"
+                                        "    spec:\n"
+                                        "      containers:\n"
+                                        "      - image: i:1\n"
+                                        "        imagePullPolicy: IfNotPresent\n"
+                                        "        name: c\n"
+                                        "        terminationMessagePath: /dev/termination-log\n"
+                                        "        terminationMessagePolicy: File\n"
+                                        "      dnsPolicy: ClusterFirst\n"
+                                        "      restartPolicy: Never\n"
+                                        "      schedulerName: default-scheduler\n"
+                                        "      securityContext: {}\n"
+                                        "      terminationGracePeriodSeconds: 30\n"},
     {SERVICE("ports: [{port: 80, name: http}, {port: 53, name: dns, protocol: UDP, targetPort: dns}], clusterIP: None"),
      "apiVersion: v1\n"
      "kind: Service\n"
@@ -195,7 +191,8 @@ static const struct {
     const char *yaml, *line;
 } lines[] = {
     {POD(", imagePullPolicy: Never", ""), "imagePullPolicy: Never"},
-    {"{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: c, image: nginx}]}}", "imagePullPolicy: Always"},
+    {"{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: c, image: nginx}]}}",
+     "imagePullPolicy: Always"},
     {"{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: c, image: 'nginx:latest'}]}}",
      "imagePullPolicy: Always"},
     {"{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: c, image: 'reg:5000/nginx'}]}}",
@@ -221,7 +218,8 @@ static const struct {
     {POD("", ", priorityClassName: system-node-critical"), "priority: 2000001000"},
     {POD("", ", tolerations: [{operator: Exists}]"), "!tolerationSeconds"},
     {POD("", ", tolerations: [{operator: Exists, effect: NoSchedule}]"), "tolerationSeconds: 300"},
-    {POD("", ", tolerations: [{operator: Exists, key: node.kubernetes.io/not-ready}]"), "key: node.kubernetes.io/unreachable"},
+    {POD("", ", tolerations: [{operator: Exists, key: node.kubernetes.io/not-ready}]"),
+     "key: node.kubernetes.io/unreachable"},
     {DEPLOYMENT(", replicas: 0"), "replicas: 0"},
     {DEPLOYMENT(", strategy: {type: Recreate}"), "!rollingUpdate"},
     {DEPLOYMENT(", strategy: {rollingUpdate: {maxSurge: 2}}"), "maxUnavailable: 25%"},
@@ -232,18 +230,21 @@ static const struct {
      "  labels:\n    a: b\n"},
     {JOB(", manualSelector: true, selector: {matchLabels: {a: b}}", ""), "!controller-uid"},
     {SERVICE("ports: [{port: 80, targetPort: 0}]"), "targetPort: 80"},
-    {"{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {capacity: {cpu: 4}}}", "allocatable:\n    cpu: \"4\""},
+    {"{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {capacity: {cpu: 4}}}",
+     "allocatable:\n    cpu: \"4\""},
     {"{apiVersion: v1, kind: Endpoints, metadata: {name: e}, subsets: [{ports: [{port: 1}]}]}", "protocol: TCP"},
     {"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: e}, addressType: IPv4, endpoints: [], "
      "ports: [{port: 1}]}",
      "name: \"\""},
     {POD(", resources: {limits: {cpu: 1, memory: 1Gi}}", ""), "qosClass: Guaranteed"},
-    {POD(", resources: {limits: {cpu: 1, memory: 1Gi}, requests: {cpu: 1000m, memory: 1024Mi}}", ""), "qosClass: Guaranteed"},
+    {POD(", resources: {limits: {cpu: 1, memory: 1Gi}, requests: {cpu: 1000m, memory: 1024Mi}}", ""),
+     "qosClass: Guaranteed"},
     {POD(", resources: {limits: {cpu: 1, memory: 1Gi}, requests: {cpu: 500m}}", ""), "qosClass: Burstable"},
     {POD(", resources: {limits: {cpu: 1}}", ""), "qosClass: Burstable"},
     {POD(", resources: {requests: {memory: 1Mi}}", ""), "qosClass: Burstable"},
     {POD(", resources: {requests: {memory: 0}}", ""), "qosClass: BestEffort"},
-    {POD(", resources: {limits: {cpu: 1, memory: 1Gi}}", ", initContainers: [{name: i, image: x}]"), "qosClass: Burstable"},
+    {POD(", resources: {limits: {cpu: 1, memory: 1Gi}}", ", initContainers: [{name: i, image: x}]"),
+     "qosClass: Burstable"},
 };
 
 static void test_lines(void)
@@ -266,7 +267,8 @@ static void test_update(void)
         const char *old, *update, *line;
     } rows[] = {
         {POD("", ", nodeName: n1"), POD("", ""), "nodeName: n1"},
-        {POD("", ""), "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: d}, status: {phase: Running}}", "phase: Pending"},
+        {POD("", ""), "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: d}, status: {phase: Running}}",
+         "phase: Pending"},
         {SERVICE("clusterIP: 10.0.0.1, ports: [{port: 80}]"), SERVICE("ports: [{port: 81}]"), "clusterIP: 10.0.0.1"},
         {JOB("", ", restartPolicy: Never"), JOB("", ", restartPolicy: Never"), "controller-uid: u-1"},
         {"{apiVersion: v1, kind: Node, metadata: {name: n1}, spec: {podCIDR: 10.0.1.0/24, podCIDRs: [10.0.1.0/24]}}",

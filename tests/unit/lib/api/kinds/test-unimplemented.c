@@ -10,7 +10,8 @@ static const struct {
     {POD("", ", volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]"), "spec.volumes[0].persistentVolumeClaim"},
     {POD("", ", volumes: [{name: v, nfs: {}}]"), "spec.volumes[0].nfs"},
     {POD("", ", volumes: [{name: v, projected: {}}]"), "spec.volumes[0].projected"},
-    {POD("", ", volumes: [{name: v, emptyDir: {medium: HugePages}}]"), "spec.volumes[0].emptyDir.medium: \"HugePages\""},
+    {POD("", ", volumes: [{name: v, emptyDir: {medium: HugePages}}]"),
+     "spec.volumes[0].emptyDir.medium: \"HugePages\""},
     {POD("", ", volumes: [{name: v, emptyDir: {sizeLimit: 1Gi}}]"), "spec.volumes[0].emptyDir.sizeLimit"},
     {POD(", livenessProbe: {tcpSocket: {port: 80}}", ""), "spec.containers[0].livenessProbe"},
     {POD(", readinessProbe: {exec: {command: ['true']}}", ""), "spec.containers[0].readinessProbe"},
@@ -22,7 +23,8 @@ static const struct {
     {POD(", ports: [{containerPort: 80, hostPort: 0}]", ""), NULL},
     {POD(", terminationMessagePath: /x, terminationMessagePolicy: FallbackToLogsOnError", ""), NULL},
     {POD(", resources: {limits: {example.com/gpu: 1}}", ""), "spec.containers[0].resources.limits[example.com/gpu]"},
-    {POD(", resources: {requests: {ephemeral-storage: 1Gi}}", ""), "spec.containers[0].resources.requests[ephemeral-storage]"},
+    {POD(", resources: {requests: {ephemeral-storage: 1Gi}}", ""),
+     "spec.containers[0].resources.requests[ephemeral-storage]"},
     {POD(", resources: {claims: [{name: a}]}", ""), "spec.containers[0].resources.claims"},
     {POD(", volumeMounts: [{name: v, mountPath: /a, subPath: b}]", ", volumes: [{name: v}]"),
      "spec.containers[0].volumeMounts[0].subPath"},
@@ -49,10 +51,11 @@ static const struct {
     {POD("", ", priorityClassName: system-cluster-critical"), NULL},
     {POD("", ", os: {name: windows}"), "spec.os.name: \"windows\""},
     {POD("", ", os: {name: linux}"), NULL},
-    {POD("", ", enableServiceLinks: false, automountServiceAccountToken: false, preemptionPolicy: Never, priority: 5"), NULL},
+    {POD("", ", enableServiceLinks: false, automountServiceAccountToken: false, preemptionPolicy: Never, priority: 5"),
+     NULL},
     {DEPLOYMENT(""), NULL},
-    {"{apiVersion: apps/v1, kind: Deployment, metadata: {name: w, namespace: d}, spec: {selector: {matchLabels: {app: web}}, template: "
-     TEMPLATE(", affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: a}]}}") "}}",
+    {"{apiVersion: apps/v1, kind: Deployment, metadata: {name: w, namespace: d}, spec: {selector: {matchLabels: {app: web}}, template: " TEMPLATE(
+         ", affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: a}]}}") "}}",
      "spec.template.spec.affinity"},
     {JOB(", completionMode: Indexed", ", restartPolicy: Never"), "spec.completionMode: \"Indexed\""},
     {JOB(", podFailurePolicy: {rules: [{action: FailJob}]}", ", restartPolicy: Never"), "spec.podFailurePolicy"},
@@ -71,13 +74,15 @@ static const struct {
     {SERVICE("ports: [{port: 80}], publishNotReadyAddresses: true"), NULL},
     {"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: e, namespace: d}, addressType: FQDN, endpoints: []}",
      "addressType: \"FQDN\""},
-    {"{apiVersion: v1, kind: ServiceAccount, metadata: {name: a, namespace: d}, imagePullSecrets: [{name: s}]}", "imagePullSecrets"},
+    {"{apiVersion: v1, kind: ServiceAccount, metadata: {name: a, namespace: d}, imagePullSecrets: [{name: s}]}",
+     "imagePullSecrets"},
 };
 
 static void test_rows(void)
 {
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autofree char *part = rows[i].path ? g_strconcat(rows[i].path, ": not implemented in this release", NULL) : NULL;
+        g_autofree char *part =
+            rows[i].path ? g_strconcat(rows[i].path, ": not implemented in this release", NULL) : NULL;
         assert_create(rows[i].yaml, part);
     }
 }
@@ -91,7 +96,8 @@ static void test_quantities(void)
         POD("", ", volumes: [{name: v, emptyDir: {medium: Memory, sizeLimit: 1}}]"),
         POD(", env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: 1}}}]", ""),
     };
-    static const char *const paths[] = {"spec.containers[0].resources.limits[cpu]", "spec.volumes[0].emptyDir.sizeLimit",
+    static const char *const paths[] = {"spec.containers[0].resources.limits[cpu]",
+                                        "spec.volumes[0].emptyDir.sizeLimit",
                                         "spec.containers[0].env[0].valueFrom.resourceFieldRef.divisor"};
     for (guint i = 0; i < G_N_ELEMENTS(yamls); i++) {
         ProtobufCMessage *object = created(yamls[i], &resource);

@@ -3,14 +3,15 @@
 
 #define CONFIG_MAP(rest) "{apiVersion: v1, kind: ConfigMap, metadata: {name: m, namespace: d}" rest "}"
 #define SECRET(rest) "{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: d}" rest "}"
-#define SLICE(rest) \
+#define SLICE(rest)                                                                                                    \
     "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: e, namespace: d}, endpoints: []" rest "}"
 #define NODE(spec) "{apiVersion: v1, kind: Node, metadata: {name: n1}, spec: {" spec "}}"
-#define REPLICA_SET(label)                                                                                             \
+#define REPLICA_SET(label)                                                                                                   \
     "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: w, namespace: d}, spec: {selector: {matchLabels: {app: " label \
     "}}, template: {metadata: {labels: {app: " label "}}, spec: {containers: [{name: c, image: i}]}}}}"
-#define POD_IMAGE(image) \
-    "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: d}, spec: {containers: [{name: c, image: '" image "', " \
+#define POD_IMAGE(image)                                                                                               \
+    "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: d}, spec: {containers: [{name: c, image: '" image    \
+    "', "                                                                                                              \
     "imagePullPolicy: Always}]}}"
 
 static const struct {
@@ -20,7 +21,8 @@ static const struct {
     {POD("", ", nodeName: n1"), POD("", ""), NULL},
     {POD_IMAGE("i:1"), POD_IMAGE("i:2"), NULL},
     {POD_IMAGE("i:1"), POD_IMAGE(""), "spec.containers[0].image: Required value"},
-    {POD("", ""), POD(", command: [sh]", ""), "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`"},
+    {POD("", ""), POD(", command: [sh]", ""),
+     "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`"},
     {POD("", ""), POD("", ", nodeName: n1"), "spec: Forbidden"},
     {POD("", ", nodeName: n1"), POD("", ", nodeName: n2"), "spec: Forbidden"},
     {POD("", ""), POD("", ", terminationGracePeriodSeconds: 5"), "spec: Forbidden"},
@@ -31,7 +33,8 @@ static const struct {
      POD("", ", tolerations: [{key: a, operator: Exists, effect: NoExecute, tolerationSeconds: 2}]"), NULL},
     {POD("", ""), POD("", ", activeDeadlineSeconds: 5"), NULL},
     {POD("", ", activeDeadlineSeconds: 5"), POD("", ", activeDeadlineSeconds: 4"), NULL},
-    {POD("", ", activeDeadlineSeconds: 5"), POD("", ", activeDeadlineSeconds: 6"), "must be less than or equal to previous value"},
+    {POD("", ", activeDeadlineSeconds: 5"), POD("", ", activeDeadlineSeconds: 6"),
+     "must be less than or equal to previous value"},
     {POD("", ", activeDeadlineSeconds: 5"), POD("", ""), "must be less than or equal to previous value"},
     {DEPLOYMENT(""), DEPLOYMENT(", replicas: 5, paused: true, strategy: {type: Recreate}"), NULL},
     {DEPLOYMENT(""),
@@ -41,25 +44,30 @@ static const struct {
     {REPLICA_SET("a"), REPLICA_SET("a"), NULL},
     {REPLICA_SET("a"), REPLICA_SET("b"), "spec.selector: Invalid value: field is immutable"},
     {JOB("", ", restartPolicy: Never"), JOB("", ", restartPolicy: Never"), NULL},
-    {JOB("", ", restartPolicy: Never"), JOB(", parallelism: 4, completions: 1, suspend: true", ", restartPolicy: Never"), NULL},
+    {JOB("", ", restartPolicy: Never"),
+     JOB(", parallelism: 4, completions: 1, suspend: true", ", restartPolicy: Never"), NULL},
     {JOB("", ", restartPolicy: Never"), JOB(", completions: 2", ", restartPolicy: Never"),
      "spec.completions: Invalid value: 2: field is immutable"},
-    {JOB("", ", restartPolicy: Never"), JOB("", ", restartPolicy: OnFailure"), "spec.template: Invalid value: field is immutable"},
+    {JOB("", ", restartPolicy: Never"), JOB("", ", restartPolicy: OnFailure"),
+     "spec.template: Invalid value: field is immutable"},
     {JOB("", ", restartPolicy: Never"), JOB(", selector: {matchLabels: {job-name: work}}", ", restartPolicy: Never"),
      "spec.selector: Invalid value: field is immutable"},
     {SERVICE("clusterIP: 10.0.0.1, ports: [{port: 80}]"), SERVICE("ports: [{port: 81}]"), NULL},
     {SERVICE("clusterIP: 10.0.0.1, ports: [{port: 80}]"), SERVICE("clusterIP: 10.0.0.2, ports: [{port: 80}]"),
      "spec.clusterIP: Invalid value: \"10.0.0.2\": field is immutable"},
-    {SERVICE("clusterIP: 10.0.0.1, ports: [{port: 80}]"), SERVICE("clusterIP: None"), "spec.clusterIP: Invalid value: \"None\""},
+    {SERVICE("clusterIP: 10.0.0.1, ports: [{port: 80}]"), SERVICE("clusterIP: None"),
+     "spec.clusterIP: Invalid value: \"None\""},
     {CONFIG_MAP(", data: {a: b}"), CONFIG_MAP(", data: {a: c}, immutable: true"), NULL},
     {CONFIG_MAP(", data: {a: b}, immutable: true"), CONFIG_MAP(", data: {a: b}, immutable: true"), NULL},
     {CONFIG_MAP(", data: {a: b}, immutable: true"), CONFIG_MAP(", data: {a: c}, immutable: true"),
      "data: Forbidden: field is immutable when `immutable` is set"},
-    {CONFIG_MAP(", data: {a: b}, immutable: true"), CONFIG_MAP(", data: {a: b}"), "immutable: Forbidden: field is immutable when"},
-    {CONFIG_MAP(", data: {a: b}, immutable: true"), CONFIG_MAP(", data: {a: b}, binaryData: {c: AA==}, immutable: true"),
-     "data: Forbidden"},
+    {CONFIG_MAP(", data: {a: b}, immutable: true"), CONFIG_MAP(", data: {a: b}"),
+     "immutable: Forbidden: field is immutable when"},
+    {CONFIG_MAP(", data: {a: b}, immutable: true"),
+     CONFIG_MAP(", data: {a: b}, binaryData: {c: AA==}, immutable: true"), "data: Forbidden"},
     {SECRET(", stringData: {a: b}"), SECRET(", stringData: {a: c}, immutable: true"), NULL},
-    {SECRET(", stringData: {a: b}, immutable: true"), SECRET(", stringData: {a: c}, immutable: true"), "data: Forbidden"},
+    {SECRET(", stringData: {a: b}, immutable: true"), SECRET(", stringData: {a: c}, immutable: true"),
+     "data: Forbidden"},
     {SECRET(", stringData: {a: b}, immutable: true"), SECRET(", data: {a: Yg==}, immutable: true"), NULL},
     {SECRET(""), SECRET(", type: mine/own"), "type: Invalid value: \"mine/own\": field is immutable"},
     {SLICE(", addressType: IPv4"), SLICE(", addressType: IPv4"), NULL},
@@ -107,8 +115,8 @@ static void test_node_status(void)
                    {"{cpu: -4}", "status.capacity[cpu]: Invalid value: \"-4\": must be greater than or equal to 0"},
                    {"{a b: 4}", "status.capacity[a b]: Invalid value: \"a b\""}};
     for (guint i = 0; i < G_N_ELEMENTS(amounts); i++) {
-        g_autofree char *yaml = g_strdup_printf("{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {capacity: %s}}",
-                                                amounts[i].capacity);
+        g_autofree char *yaml = g_strdup_printf(
+            "{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {capacity: %s}}", amounts[i].capacity);
         const ApiResource *resource;
         ProtobufCMessage *node = object_of(yaml, &resource);
         g_autoptr(GError) error = NULL;

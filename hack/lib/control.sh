@@ -18,42 +18,46 @@ server_socket() { echo "$run/server-$1.sock"; }
 server_urls() { joined , https:// :6443 server_address "$servers"; }
 socket_urls() { joined , unix:// '' server_socket "$servers"; }
 
+# Certificates and configurations that exist are kept without a look at them: a second "up" is quick.
+issue() { [ -s "$pki/$2.crt" ] || "$root/hack/certs" issue "$pki" "$@"; }
+config() { [ -s "$1" ] || "$root/hack/certs" config "$1" "$pki" ca "$2" "$3"; }
+
 # identity NAME SUBJECT: a client certificate and the kubeconfig that goes with it.
 identity()
 {
-    "$root/hack/certs" issue "$pki" ca "$1" "$2" client
-    "$root/hack/certs" config "$conf/$1.config" "$pki" ca "$1" "$(server_urls)"
+    issue ca "$1" "$2" client
+    config "$conf/$1.config" "$1" "$(server_urls)"
 }
 
 certificates_up()
 {
-    local certs=$root/hack/certs i
+    local i
     mkdir -p "$pki" "$conf"
     chmod 700 "$pki" "$conf"
-    "$certs" ca "$pki" ca cleat-ca
-    "$certs" ca "$pki" etcd-ca cleat-etcd-ca # its own: whoever it vouches for reads and writes everything
-    "$certs" issue "$pki" etcd-ca etcd-client /CN=cleat-server client
+    "$root/hack/certs" ca "$pki" ca cleat-ca
+    "$root/hack/certs" ca "$pki" etcd-ca cleat-etcd-ca # its own: whoever it vouches for reads and writes everything
+    issue etcd-ca etcd-client /CN=cleat-server client
     # An etcd member checks that a peer comes from an address in the peer's certificate, and connections leave the
     # control plane's namespace from its first address, which is the first server's.
     for ((i = 1; i <= etcd; i++)); do
-        "$certs" issue "$pki" etcd-ca "etcd-$i" "/CN=etcd-$i" peer "$(etcd_address "$i")" "$(server_address 1)" localhost
+        issue etcd-ca "etcd-$i" "/CN=etcd-$i" peer "$(etcd_address "$i")" "$(server_address 1)" localhost
     done
     for ((i = 1; i <= servers; i++)); do
-        "$certs" issue "$pki" ca "server-$i" /CN=cleat-server server localhost 127.0.0.1 "$(server_address "$i")" \
+        issue ca "server-$i" /CN=cleat-server server localhost 127.0.0.1 "$(server_address "$i")" \
             "server-$i" cleat kubernetes kubernetes.default kubernetes.default.svc 10.96.0.1
     done
-    "$certs" issue "$pki" ca agent-client /O=system:masters/CN=cleat-server-agent-client client
+    issue ca agent-client /O=system:masters/CN=cleat-server-agent-client client
     identity scheduler /CN=system:kube-scheduler
     identity controllers /CN=system:kube-controller-manager
-    "$certs" issue "$pki" ca admin /O=system:masters/CN=admin client
-    "$certs" config "$admin_config" "$pki" ca admin "$(socket_urls)"
+    issue ca admin /O=system:masters/CN=admin client
+    config "$admin_config" admin "$(socket_urls)"
     if [ -n "${SUDO_USER:-}" ]; then
         chown "$SUDO_USER" "$admin_config"
     fi
     for ((i = 1; i <= nodes; i++)); do
         identity "node$i-agent" "/O=system:nodes/CN=system:node:node$i"
         identity "node$i-netproxy" /O=system:node-proxiers/CN=system:kube-proxy
-        "$certs" issue "$pki" ca "node$i-serving" "/CN=node$i" server "$(node_address "node$i")" "node$i"
+        issue ca "node$i-serving" "/CN=node$i" server "$(node_address "node$i")" "node$i"
     done
 }
 

@@ -17,7 +17,7 @@ typedef struct Controller Controller;   /* one that runs */
 typedef struct {
     const char *cluster_cidr;  /* pods' addresses, "10.244.0.0/16"; NULL: nodes get none */
     guint node_mask_size;      /* prefix length of one node's share */
-    guint node_grace_s;        /* a node that is silent for so long is lost */
+    guint node_grace_s;        /* a node that is silent for so long is lost; pods of one that was deleted go as late */
     double node_eviction_rate; /* nodes per second from which pods may be driven off */
     guint terminated_pods_max; /* more finished pods than that: the oldest are deleted; 0: no limit */
 } ControllersOptions;

@@ -7,6 +7,7 @@
 #include "lib/base/log.h"
 #include "lib/base/time.h"
 
+#define ANSWER_US (2 * G_USEC_PER_SEC) /* in which a server that is well answers */
 #define LABEL_ZONE "topology.kubernetes.io/zone"
 
 typedef struct {
@@ -29,6 +30,7 @@ typedef struct {
     GHashTable *records; /* node name to Record */
     GHashTable *zones;   /* Zone by name */
     gint64 grace_us;
+    gint64 deaf_us; /* when we last found that we could not hear anybody, monotonic */
     double rate;
 } State;
 
@@ -260,21 +262,39 @@ static void plan_node(Controller *controller, const Node *node, gboolean silent,
     node_plan(plan, node, (const Pod *const *)pods->pdata, pods->len, situation);
 }
 
+/* By how much the grace period is exceeded; negative: how much is left. */
 static gint64 silence_us(const State *state, const Record *record)
 {
-    return g_get_monotonic_time() - record->seen_us - state->grace_us;
+    return g_get_monotonic_time() - MAX(record->seen_us, state->deaf_us) - state->grace_us;
 }
 
-/* The server was asked for the lease of a node that seemed silent. Only then do we know that not we are deaf. */
+/* What a node that seems silent is asked about. */
+typedef struct {
+    char *node;
+    gint64 asked_us;
+} Inquiry;
+
+static void inquiry_free(gpointer pointer)
+{
+    Inquiry *inquiry = pointer;
+    g_free(inquiry->node);
+    g_free(inquiry);
+}
+
+/* The server was asked for the lease of a node that seemed silent. Only then do we know that not we are deaf. If the
+ * answer took long, the server was away: nobody could renew anything, and all have the grace period once more. */
 static void lease_asked(Plan *plan, const ProtobufCMessage *lease, const GError *error, gpointer data)
 {
     (void)error;
     Controller *controller = data;
     State *state = controller_state(controller);
-    const char *name = plan->data;
+    const Inquiry *inquiry = plan->data;
+    const char *name = inquiry->node;
     const Node *node = controller_get(controller, API_NODE, name);
     if (!node)
         return;
+    if (g_get_monotonic_time() - inquiry->asked_us > ANSWER_US)
+        state->deaf_us = g_get_monotonic_time();
     note_renewal(state, name, lease_renewed(lease));
     gint64 over_us = silence_us(state, get_record(state, name));
     if (over_us < 0)
@@ -290,6 +310,9 @@ static void reconcile(Controller *controller, const char *key, Plan *plan)
     zones_update(controller);
     if (!node)
         return;
+    PlanVerb verb;
+    if (controller_failure(controller, key, &verb) && verb == PLAN_GET)
+        state->deaf_us = g_get_monotonic_time();
     gint64 over_us = silence_us(state, get_record(state, key));
     if (over_us < 0) {
         plan_after(plan, -over_us * 1000);
@@ -297,8 +320,11 @@ static void reconcile(Controller *controller, const char *key, Plan *plan)
     } else if (g_str_equal(node_ready(node), "Unknown")) {
         plan_node(controller, node, TRUE, plan);
     } else {
-        plan->data = g_strdup(key);
-        plan->free_data = g_free;
+        Inquiry *inquiry = g_new0(Inquiry, 1);
+        inquiry->node = g_strdup(key);
+        inquiry->asked_us = g_get_monotonic_time();
+        plan->data = inquiry;
+        plan->free_data = inquiry_free;
         plan_get(plan, API_LEASE, API_NAMESPACE_NODE_LEASE, key, lease_asked, controller);
     }
 }

@@ -4,7 +4,6 @@
 
 #include "lib/base/time.h"
 
-#define QUARANTINE_US (40 * G_USEC_PER_SEC) /* a node may be deleted and come back at once */
 #define NODE_KEY_PREFIX "node:"
 #define FINISHED_KEY "finished"
 #define FINISHED_DELAY_MS 20000 /* many finish together */
@@ -40,6 +39,7 @@ typedef struct {
     GHashTable *missing; /* node name to when it was first missed, monotonic us */
     guint finished;      /* pods */
     guint max;
+    gint64 quarantine_us; /* a node may be deleted and come back: its pods have as long as those of a silent node */
 } State;
 
 static void state_free(gpointer pointer)
@@ -86,6 +86,7 @@ static void start(Controller *controller, const ControllersOptions *options)
     State *state = g_new0(State, 1);
     state->missing = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     state->max = options->terminated_pods_max;
+    state->quarantine_us = (gint64)options->node_grace_s * G_USEC_PER_SEC;
     controller_set_state(controller, state, state_free);
     controller_index(controller, API_POD, pod_index_node);
 }
@@ -109,7 +110,7 @@ static void reconcile_node(Controller *controller, const char *node, Plan *plan)
         g_hash_table_remove(state->missing, node);
         return;
     }
-    gint64 wait_us = *since + QUARANTINE_US - g_get_monotonic_time();
+    gint64 wait_us = *since + state->quarantine_us - g_get_monotonic_time();
     if (wait_us > 0) {
         plan_after(plan, wait_us * 1000);
         return;

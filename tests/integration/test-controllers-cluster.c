@@ -33,12 +33,16 @@ typedef struct {
     Lab *lab;
     const char *node;
     guint timer;
+    guint beats;       /* that the server has seen */
+    gint64 renewed_us; /* the newest renewal sent */
 } Heart;
 
 static void lease_read(const ProtobufCMessage *object, const GError *error, gpointer data)
 {
-    (void)error;
     Heart *heart = data;
+    if (!heart->timer || (error && !cleat_error_is(error, CLEAT_ERROR_NOT_FOUND)))
+        return;
+    heart->beats += object != NULL;
     Lease *lease = object ? (Lease *)api_message_clone(object) : API_NEW(Lease, coordination__v1__lease);
     if (!object) {
         lease->metadata = API_NEW(Meta__V1__ObjectMeta, meta__v1__object_meta);
@@ -49,6 +53,7 @@ static void lease_read(const ProtobufCMessage *object, const GError *error, gpoi
         api_set_scalar(lease->spec, leasedurationseconds, 40);
     }
     api_set(lease->spec->renewtime, api_micro_time_new(time_now_ns()));
+    heart->renewed_us = api_micro_time_ns(lease->spec->renewtime) / 1000;
     if (object)
         client_update(heart->lab->client, &lease->base, lab_ignore, NULL);
     else
@@ -73,6 +78,7 @@ static void heart_start(Heart *heart, Lab *lab, const char *node)
 static void heart_stop(Heart *heart)
 {
     g_source_remove(heart->timer);
+    heart->timer = 0;
 }
 
 /* --- conditions to wait for --- */
@@ -112,6 +118,11 @@ static const Pod *pod_of(Lab *lab, const char *name)
     "containers: [{name: c, image: 'demo:1', ports: [{name: http, containerPort: 8080}]}]}}"
 #define BRIEFLY(key) "{key: node.kubernetes.io/" key ", operator: Exists, effect: NoExecute, tolerationSeconds: 1}"
 #define FOR_EVER(key) "{key: node.kubernetes.io/" key ", operator: Exists, effect: NoExecute}"
+
+static gconstpointer get_in(Lab *lab, const ApiResource *resource, const char *namespace_, const char *name)
+{
+    return client_cache_get(lab->caches[api_resource_index(resource)], namespace_, name);
+}
 
 /* --- tests --- */
 
@@ -186,6 +197,48 @@ static void test_grace_after_restart(void)
     lab_done(&lab);
 }
 
+static gint64 last_renewal_us(Lab *lab, const char *node)
+{
+    const Lease *lease = (const Lease *)client_cache_get(lab->caches[API_INDEX_LEASE], API_NAMESPACE_NODE_LEASE, node);
+    return lease ? api_micro_time_ns(lease->spec->renewtime) / 1000 : 0;
+}
+
+static gboolean wake(gpointer done)
+{
+    *(gboolean *)done = TRUE;
+    return G_SOURCE_REMOVE;
+}
+
+/* While the server is away nobody can renew a lease: afterwards all have the grace period once more. */
+static void test_outage(void)
+{
+    Lab lab;
+    Heart heart;
+    gboolean over = FALSE;
+    lab_init(&lab, impatient);
+    lab_add_node(&lab, "n1");
+    lab_edit(&lab, API_NODE, "n1", set_node_ready, "True", TRUE);
+    heart_start(&heart, &lab, "n1");
+    lab_await(heart.beats > 2);
+    heart_stop(&heart);
+    lab_await(last_renewal_us(&lab, "n1") == heart.renewed_us); /* nothing is under way that would arrive later */
+    lab_apply(&lab, "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
+    lab_await(get_in(&lab, API_SERVICE_ACCOUNT, "shop", "default")); /* the controllers are up to date as well */
+    harness_server_stop(lab.harness, 0, SIGKILL);
+    g_timeout_add_seconds(5, wake, &over); /* longer than the grace period, and than an answer may take */
+    lab_await(over);
+    harness_server_start(lab.harness, 0);
+    over = FALSE;
+    g_timeout_add_seconds(1, wake, &over); /* agents come back later than the controllers */
+    lab_await(over);
+    heart_start(&heart, &lab, "n1");
+    lab_await(heart.beats > 8); /* one more grace period later it is still there */
+    g_assert_true(node_ready_is(&lab, "n1", "True"));
+    heart_stop(&heart);
+    lab_await(node_ready_is(&lab, "n1", "Unknown"));
+    lab_done(&lab);
+}
+
 static const char *cidr(Lab *lab, const char *name)
 {
     const Node *node = lab_get(lab, API_NODE, name);
@@ -210,11 +263,6 @@ static void test_cidr(void)
     g_assert_cmpstr(cidr(&lab, "n3"), ==, "10.244.2.0/24");
     g_assert_cmpstr(cidr(&lab, "n1"), ==, "10.244.0.0/24");
     lab_done(&lab);
-}
-
-static gconstpointer get_in(Lab *lab, const ApiResource *resource, const char *namespace_, const char *name)
-{
-    return client_cache_get(lab->caches[api_resource_index(resource)], namespace_, name);
 }
 
 static gboolean is_ready_pod(const ProtobufCMessage *object)
@@ -293,7 +341,7 @@ static void test_endpoints(void)
     lab_await(client_cache_size(lab.caches[API_INDEX_ENDPOINT_SLICE]) == 1 && lab_get(&lab, API_ENDPOINTS, "web"));
     lab_apply(&lab, POD("a", "n1", ""));
     lab_apply(&lab, POD("b", "n1", ""));
-    lab_await(endpoints(&lab, TRUE) == 2);
+    lab_await(endpoints(&lab, TRUE) == 2 && client_cache_size(lab.caches[API_INDEX_ENDPOINT_SLICE]) == 1);
     g_autoptr(GPtrArray) slices = client_cache_list(lab.caches[API_INDEX_ENDPOINT_SLICE], "default");
     const EndpointSlice *slice = slices->pdata[0];
     g_assert_cmpuint(slices->len, ==, 1);
@@ -315,6 +363,7 @@ int main(int argc, char **argv)
     rpc_init(1);
     g_test_add_func("/controllers/lost-node", test_lost_node);
     g_test_add_func("/controllers/grace-after-restart", test_grace_after_restart);
+    g_test_add_func("/controllers/outage", test_outage);
     g_test_add_func("/controllers/cidr", test_cidr);
     g_test_add_func("/controllers/namespace", test_namespace);
     g_test_add_func("/controllers/endpoints", test_endpoints);

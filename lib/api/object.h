@@ -56,12 +56,13 @@ char *api_object_key(const ProtobufCMessage *object);
 /* The reverse: *ret_namespace is "" when there is none. New strings. */
 void api_key_split(const char *key, char **ret_namespace, char **ret_name);
 
-/* Strings and messages in fields: set frees what was there. A NULL value unsets. */
+/* Strings and messages in fields: set frees what was there, once the new value is made. A NULL value unsets. */
 void api_set_string(char **field, const char *value);
 #define api_set(field, value)                                                                                          \
     do {                                                                                                               \
+        __typeof__(field) api_set_value_ = (value);                                                                    \
         API_FREE(field);                                                                                               \
-        (field) = (value);                                                                                             \
+        (field) = api_set_value_;                                                                                      \
     } while (0)
 const char *api_str(const char *value); /* "" for NULL */
 #define api_str_equal(a, b) g_str_equal(api_str(a), api_str(b))

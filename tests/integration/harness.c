@@ -80,15 +80,19 @@ static void process_start(Harness *harness, Process *process, GPtrArray *argv)
     fclose(log);
 }
 
-static void process_stop(Process *process, int signal)
+/* A program that is asked to end must do so without complaint: sanitizers tell of leaks by their exit status. */
+static void process_stop(Harness *harness, Process *process, int signal)
 {
+    int status = 0;
     if (!process->pid)
         return;
     kill(process->pid, signal);
     kill(process->pid, SIGCONT);
-    while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+    while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
         continue;
     process->pid = 0;
+    if (signal == SIGTERM && process != &harness->etcd && status != 0)
+        harness_fail(harness, process, "%s ended with status %d", process->name, status);
 }
 
 /* Ends the test if the process has ended by itself. */
@@ -282,7 +286,7 @@ void harness_etcd_start(Harness *harness)
 
 void harness_etcd_stop(Harness *harness, int signal)
 {
-    process_stop(&harness->etcd, signal);
+    process_stop(harness, &harness->etcd, signal);
 }
 
 const char *harness_etcd_address(const Harness *harness)
@@ -335,7 +339,7 @@ void harness_server_start(Harness *harness, guint i)
 
 void harness_server_stop(Harness *harness, guint i, int signal)
 {
-    process_stop(&harness->servers[i], signal);
+    process_stop(harness, &harness->servers[i], signal);
 }
 
 GPid harness_server_pid(const Harness *harness, guint i)
@@ -402,10 +406,10 @@ Harness *harness_new(const HarnessOptions *options)
 void harness_free(Harness *harness)
 {
     for (guint i = 0; i < harness->n_servers; i++) {
-        process_stop(&harness->servers[i], SIGKILL);
+        process_stop(harness, &harness->servers[i], SIGTERM);
         g_free(harness->servers[i].name);
     }
-    process_stop(&harness->etcd, SIGKILL);
+    process_stop(harness, &harness->etcd, SIGKILL);
     g_autoptr(GPtrArray) argv = args_new("rm", "-rf", "--", harness->dir, NULL);
     run(harness, argv);
     g_free(harness->etcd.name);

@@ -263,10 +263,12 @@ GPtrArray *cgroup_list_pods(const CgroupTree *tree)
         const char *name;
         while (dir && (name = g_dir_read_name(dir))) {
             char *pod = g_strdup_printf("%s/%s/%s", tree->root, folder, name);
-            if (cgroup_path_uid(pod) && g_hash_table_add(seen, pod))
+            if (cgroup_path_uid(pod) && !g_hash_table_contains(seen, pod)) {
+                g_hash_table_add(seen, pod); /* would take the new key for an equal old one: hence the look before */
                 g_ptr_array_add(paths, pod);
-            else
+            } else {
                 g_free(pod);
+            }
         }
     }
     return paths;

@@ -100,7 +100,7 @@ def faults():
     """Stops every component and returns what their logs tell of crashes: sanitizers' reports, and ends that no test
     asked for (137 is a test's kill -9, 143 and 0 are orderly)."""
     found = []
-    for line in cluster('status').splitlines()[1:]:
+    for line in reversed(cluster('status').splitlines()[1:]):  # clients before servers
         component, log = line.split()[0], line.split()[-1]
         cluster('stop', component)
         with open(log, errors='replace') as file:

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "foreign/etcd/rpc.pb-c.h"
 #include "foreign/grpc/health.pb-c.h"
 #include "lib/api/object.h"
 
@@ -423,4 +424,16 @@ void harness_free(Harness *harness)
     g_free(harness->bin);
     g_free(harness->dir);
     g_free(harness);
+}
+
+void harness_etcd_compact(Harness *harness, gint64 revision)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(RpcChannel) etcd = harness_etcd_channel(harness);
+    Etcdserverpb__CompactionRequest request = ETCDSERVERPB__COMPACTION_REQUEST__INIT;
+    request.revision = revision;
+    request.physical = TRUE;
+    g_autoptr(GBytes) bytes = api_message_pack(&request.base);
+    g_autoptr(GBytes) reply = rpc_unary_sync(etcd, "/etcdserverpb.KV/Compact", bytes, NULL, &error);
+    g_assert_no_error(error);
 }

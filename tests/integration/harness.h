@@ -45,3 +45,5 @@ void harness_server_await_ready(Harness *harness, guint i);
 GPid harness_server_pid(const Harness *harness, guint i);
 void harness_etcd_stop(Harness *harness, int signal);
 void harness_etcd_start(Harness *harness);
+/* Forgets all history of etcd before a revision. */
+void harness_etcd_compact(Harness *harness, gint64 revision);

@@ -6,7 +6,6 @@
 #include "client/cache.h"
 #include "client/events.h"
 #include "client/leader.h"
-#include "foreign/etcd/rpc.pb-c.h"
 #include "lib/base/error.h"
 #include "tests/integration/harness.h"
 #include "tests/integration/kit.h"
@@ -79,18 +78,6 @@ static gint64 write_map(RpcChannel *channel, const char *ns, const char *name, c
     return api_object_revision(written);
 }
 
-static void compact(gint64 revision)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(RpcChannel) etcd = harness_etcd_channel(harness);
-    Etcdserverpb__CompactionRequest request = ETCDSERVERPB__COMPACTION_REQUEST__INIT;
-    request.revision = revision;
-    request.physical = TRUE;
-    g_autoptr(GBytes) bytes = api_message_pack(&request.base);
-    g_autoptr(GBytes) reply = rpc_unary_sync(etcd, "/etcdserverpb.KV/Compact", bytes, NULL, &error);
-    g_assert_no_error(error);
-}
-
 static guint indexed(ClientCache *cache, guint index, const char *value)
 {
     g_autoptr(GPtrArray) found = client_cache_by_index(cache, index, value);
@@ -130,7 +117,7 @@ static void test_cache(void)
     API_FREE(kit_delete(b, API_CONFIG_MAP, ns, "m0", NULL, &error));
     g_assert_no_error(error);
     write_map(b, ns, "m1", "w");
-    compact(write_map(b, ns, "m3", "w"));
+    harness_etcd_compact(harness, write_map(b, ns, "m3", "w"));
     harness_server_start(harness, 0);
     run_until(strstr(seen.changes->str, "-m0 ") && strstr(seen.changes->str, "+m3 "));
     g_assert_nonnull(strstr(seen.changes->str, "~m1 "));

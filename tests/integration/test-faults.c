@@ -147,18 +147,6 @@ static void test_etcd_away(void)
     write_map(a, ns, "m", 1);
 }
 
-static void compact(gint64 revision)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(RpcChannel) etcd = harness_etcd_channel(harness);
-    Etcdserverpb__CompactionRequest request = ETCDSERVERPB__COMPACTION_REQUEST__INIT;
-    request.revision = revision;
-    request.physical = TRUE;
-    g_autoptr(GBytes) bytes = api_message_pack(&request.base);
-    g_autoptr(GBytes) reply = rpc_unary_sync(etcd, "/etcdserverpb.KV/Compact", bytes, NULL, &error);
-    g_assert_no_error(error);
-}
-
 /* Compaction of what everybody has seen goes unnoticed. */
 static void test_compaction(void)
 {
@@ -166,7 +154,7 @@ static void test_compaction(void)
     g_autoptr(KitWatch) watch = kit_watch(a, API_CONFIG_MAP, ns, NULL);
     gint64 revision = write_map(a, ns, "m0", 0);
     kit_watch_expect(watch, "ADDED", "m0");
-    compact(revision);
+    harness_etcd_compact(harness, revision);
     write_map(a, ns, "m1", 0);
     kit_watch_expect(watch, "ADDED", "m1");
 }
@@ -186,7 +174,7 @@ static void test_compaction_gap(void)
     write_map(a, ns, "m1", 0);
     API_FREE(kit_delete(a, API_CONFIG_MAP, ns, "m0", NULL, &error));
     g_assert_no_error(error);
-    compact(write_map(a, ns, "m2", 0));
+    harness_etcd_compact(harness, write_map(a, ns, "m2", 0));
     kill(harness_server_pid(harness, 1), SIGCONT);
     g_autoptr(KitEvent) end = kit_watch_next(watch);
     kit_assert_error(&end->error, CLEAT_ERROR_EXPIRED, "list again");

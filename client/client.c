@@ -13,7 +13,10 @@ struct Client {
     GMainContext *context;
     GCancellable *cancellable; /* ends all calls in client_free() */
     const char *user_agent;
+    guint pending; /* calls and watches whose end has not been told */
 };
+
+#define CLOSE_PATIENCE_US (2 * G_USEC_PER_SEC)
 
 Client *client_new(const ClientConfig *config, const char *user_agent, GMainContext *context, GError **error)
 {
@@ -46,6 +49,10 @@ void client_free(Client *client)
     if (!client)
         return;
     g_cancellable_cancel(client->cancellable);
+    gint64 end = g_get_monotonic_time() + CLOSE_PATIENCE_US;
+    while (client->pending > 0 && g_get_monotonic_time() < end)
+        if (!g_main_context_iteration(client->context, FALSE))
+            g_usleep(1000); /* the ends come from gRPC's threads */
     g_object_unref(client->cancellable);
     rpc_channel_unref(client->channel);
     g_main_context_unref(client->context);
@@ -161,6 +168,7 @@ static Request delete_request(const ApiResource *resource, const char *namespace
 /* --- calls ------------------------------------------------------------------------------------------------------------*/
 
 typedef struct {
+    Client *client;
     const ProtobufCMessageDescriptor *reply;
     ClientDone done;
     gpointer data;
@@ -169,6 +177,7 @@ typedef struct {
 static void pending_finish(GBytes *reply, const GError *error, gpointer data)
 {
     g_autofree Pending *pending = data;
+    pending->client->pending--;
     if (!pending->done)
         return;
     if (error) {
@@ -186,7 +195,8 @@ static void pending_finish(GBytes *reply, const GError *error, gpointer data)
 static void client_start(Client *client, Request request, ClientDone done, gpointer data)
 {
     Pending *pending = g_new(Pending, 1);
-    *pending = (Pending){request.reply, done, data};
+    *pending = (Pending){client, request.reply, done, data};
+    client->pending++;
     g_autofree char *method = g_strdup_printf("/%s/%s", request.resource->service, request.verb);
     const char *const metadata[] = {"x-cleat-client", client->user_agent, NULL};
     RpcCallOptions options = {
@@ -219,6 +229,19 @@ void client_get(Client *client, const ApiResource *resource, const char *namespa
     client_start(client, get_request(resource, namespace_, name), done, data);
 }
 
+typedef struct {
+    Client *client;
+    RpcUnaryDone done;
+    gpointer data;
+} PendingList;
+
+static void list_raw_finish(GBytes *reply, const GError *error, gpointer data)
+{
+    g_autofree PendingList *pending = data;
+    pending->client->pending--;
+    pending->done(reply, error, pending->data);
+}
+
 void client_list_raw(Client *client, const ApiResource *resource, const char *namespace_, const ClientListOptions *options,
                      GCancellable *cancellable, RpcUnaryDone done, gpointer data)
 {
@@ -227,7 +250,10 @@ void client_list_raw(Client *client, const ApiResource *resource, const char *na
     RpcCallOptions call = {
         .context = client->context, .cancellable = cancellable, .idempotent = TRUE, .metadata = metadata};
     g_autoptr(GBytes) request = list_bytes(namespace_, options, FALSE);
-    rpc_unary(client->channel, method, request, &call, done, data);
+    PendingList *pending = g_new(PendingList, 1);
+    *pending = (PendingList){client, done, data};
+    client->pending++;
+    rpc_unary(client->channel, method, request, &call, list_raw_finish, pending);
 }
 
 void client_list(Client *client, const ApiResource *resource, const char *namespace_, const ClientListOptions *options,
@@ -293,6 +319,7 @@ ProtobufCMessage *client_delete_sync(Client *client, const ApiResource *resource
 /* --- bind -------------------------------------------------------------------------------------------------------------*/
 
 typedef struct {
+    Client *client;
     ClientBound done;
     gpointer data;
 } PendingBind;
@@ -300,6 +327,7 @@ typedef struct {
 static void bind_finish(GBytes *reply, const GError *error, gpointer data)
 {
     g_autofree PendingBind *pending = data;
+    pending->client->pending--;
     if (error) {
         pending->done(NULL, 0, error, pending->data);
         return;
@@ -323,7 +351,8 @@ void client_bind(Client *client, Core__V1__Binding *const *bindings, gsize n, Cl
     message.n_bindings = n;
     g_autoptr(GBytes) request = api_message_pack(&message.base);
     PendingBind *pending = g_new(PendingBind, 1);
-    *pending = (PendingBind){done, data};
+    *pending = (PendingBind){client, done, data};
+    client->pending++;
     RpcCallOptions options = {.context = client->context, .cancellable = client->cancellable};
     rpc_unary(client->channel, "/cleat.v1.Pods/Bind", request, &options, bind_finish, pending);
 }
@@ -331,6 +360,7 @@ void client_bind(Client *client, Core__V1__Binding *const *bindings, gsize n, Cl
 /* --- watch ------------------------------------------------------------------------------------------------------------*/
 
 typedef struct {
+    Client *client;
     const ApiResource *resource;
     ClientWatchHandlers handlers;
     gpointer data;
@@ -370,6 +400,7 @@ static void watch_end(RpcStream *stream, const GError *error, gpointer data)
 {
     (void)stream;
     Watch *watch = data;
+    watch->client->pending--;
     watch->handlers.end(watch->problem ? watch->problem : error, watch->data);
     g_clear_error(&watch->problem);
     g_free(watch);
@@ -380,7 +411,8 @@ RpcStream *client_watch(Client *client, const ApiResource *resource, const char 
 {
     static const RpcStreamHandlers stream_handlers = {watch_message, watch_end};
     Watch *watch = g_new(Watch, 1);
-    *watch = (Watch){resource, *handlers, data, NULL};
+    *watch = (Watch){client, resource, *handlers, data, NULL};
+    client->pending++;
     g_autoptr(GBytes) request = list_bytes(namespace_, options, TRUE);
     g_autofree char *method = g_strdup_printf("/%s/Watch", resource->service);
     const char *const metadata[] = {"x-cleat-client", client->user_agent, NULL};

@@ -11,7 +11,8 @@ typedef struct Client Client;
 
 /* context NULL: the default one. user_agent: the component's name, static. rpc_init() must have been called. */
 Client *client_new(const ClientConfig *config, const char *user_agent, GMainContext *context, GError **error);
-/* Calls under way end with CANCELLED, told by the loop afterwards. Caches, leaders and recorders go first. */
+/* Ends calls and watches under way with CANCELLED: their callbacks run inside this, which runs the context for up to 2 s.
+ * Caches, leaders and recorders go first. Not inside a callback. */
 void client_free(Client *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)
 RpcChannel *client_channel(Client *client); /* borrowed: for other services of the same server */

@@ -76,8 +76,6 @@ static int program_run(const ClientProgram *program, GError **error)
         program_loop(&running, client);
     }
     client_free(client);
-    while (g_main_context_iteration(NULL, FALSE)) /* callbacks of the calls that ended with the client */
-        ;
     rpc_shutdown();
     return running.status;
 }

@@ -308,8 +308,6 @@ static inline void lab_done(Lab *lab)
     for (guint i = 0; i < API_INDEX_MAX_; i++)
         client_cache_free(lab->caches[i]);
     client_free(lab->client);
-    while (g_main_context_iteration(NULL, FALSE)) /* callbacks of the calls that ended with the client */
-        ;
     client_config_free(lab->config);
     g_ptr_array_unref(lab->nodes);
     harness_free(lab->harness);

@@ -60,7 +60,7 @@ const char *store_entry_name(const StoreEntry *entry); /* borrowed */
 gboolean store_entry_in_namespace(const StoreEntry *entry, const char *namespace_);
 /* The value of selectable field <field> of the resource's row; size 0 if unset. Borrowed, not NUL-terminated. */
 const char *store_entry_field(const StoreEntry *entry, int field, gsize *ret_size);
-/* The last string at a path of field numbers (0 ends), or "" . Borrowed, not NUL-terminated. */
+/* Whether it has a metadata.deletionTimestamp. */
 gboolean store_entry_is_terminating(const StoreEntry *entry);
 /* metadata.uid; borrowed, not NUL-terminated; size 0 if unset. */
 const char *store_entry_uid(const StoreEntry *entry, gsize *ret_size);

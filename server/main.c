@@ -72,6 +72,8 @@ static void parse_flags(int argc, char **argv)
         die("--etcd-cert and --etcd-key need --etcd-ca");
     if (!flags.agent_ca != !flags.agent_cert || !flags.agent_ca != !flags.agent_key)
         die("--agent-ca, --agent-cert and --agent-key belong together");
+    if (flags.etcd_prefix && (flags.etcd_prefix[0] != '/' || g_str_has_suffix(flags.etcd_prefix, "/")))
+        die("--etcd-prefix must begin with a slash and not end in one");
     if (flags.threads < 1 || flags.threads > 16)
         die("--threads must be 1 to 16");
 }

@@ -25,7 +25,8 @@ struct RpcPoller {
 
 static RpcPoller pollers[MAX_POLLERS];
 static guint n_pollers;
-static guint next_poller; /* atomic */
+static guint next_poller;              /* atomic */
+static __thread RpcPoller *own_poller; /* of a polling thread */
 
 static GMutex live_lock;
 static GCond live_cond;     /* live_first became NULL */
@@ -49,7 +50,7 @@ static void poller_tick(RpcPoller *poller, gint64 now)
 
 static gpointer poller_thread(gpointer data)
 {
-    RpcPoller *poller = data;
+    RpcPoller *poller = own_poller = data;
     for (;;) {
         gpr_timespec until = gpr_inf_future(GPR_CLOCK_MONOTONIC);
         if (poller->waiting->len > 0)
@@ -80,6 +81,8 @@ void rpc_poller_wait(RpcPoller *poller, RpcTick tick, gpointer data)
 
 RpcPoller *rpc_poller_next(void)
 {
+    if (own_poller)
+        return own_poller;
     return &pollers[g_atomic_int_add(&next_poller, 1) % n_pollers];
 }
 

@@ -15,6 +15,7 @@
 #include "lib/base/loop.h"
 
 #define RUNTIME_POLL_MS 5000
+#define DRAIN_MS 100
 
 struct Agent {
     const AgentConfig *config;
@@ -202,6 +203,21 @@ Agent *agent_new(const AgentConfig *config, GError **error)
     return NULL;
 }
 
+static gboolean set_true(gpointer data)
+{
+    *(gboolean *)data = TRUE;
+    return G_SOURCE_REMOVE;
+}
+
+/* Lets calls that were cancelled tell their end, which frees what they hold. */
+static void drain_loop(void)
+{
+    gboolean over = FALSE;
+    g_timeout_add(DRAIN_MS, set_true, &over);
+    while (!over)
+        g_main_context_iteration(NULL, TRUE);
+}
+
 void agent_free(Agent *agent)
 {
     if (!agent)
@@ -216,6 +232,7 @@ void agent_free(Agent *agent)
     if (agent->events)
         client_events_free(agent->events);
     client_free(agent->client);
+    drain_loop();
     client_config_free(agent->client_config);
     cgroup_tree_free(agent->cgroups);
     API_FREE(agent->dns);

@@ -80,6 +80,7 @@ static void on_object(const ProtobufCMessage *object, const GError *error, gpoin
         return;
     }
     if (object) {
+        log_debug("pod %s/%s: status written", pod->namespace_, pod->name);
         backoff_reset(&pod->report_errors);
         if (g_str_equal(api_object_uid(object), pod->uid) &&
             api_object_revision(object) > api_object_revision(&pod->object->base))

@@ -206,12 +206,13 @@ void pod_runtime_changed(Pod *pod, const char *id, gboolean exited)
 {
     Run *run = pod_find_run(pod, id);
     Sandbox *sandbox = pod_find_sandbox(pod, id);
+    log_debug("pod %s/%s: event of %.13s%s", api_str(pod->namespace_), api_str(pod->name), id, exited ? ": exit" : "");
     if (run) {
-        if (exited && run_is_alive(run) && run->exit_checks == 0)
-            run->exit_checks = 1;
+        if (run_is_alive(run) && (exited || run->exit_checks > 0))
+            run->exit_checks = 1; /* any news of a process that has ended makes it worth asking often again */
         pod_fetch_run(pod, id);
     } else if (sandbox) {
-        if (exited && sandbox->ready && sandbox->exit_checks == 0)
+        if (sandbox->ready && (exited || sandbox->exit_checks > 0))
             sandbox->exit_checks = 1;
         pod_fetch_sandbox(pod, id);
     }

@@ -4,6 +4,7 @@
 
 #include "foreign/containerd/events.pb-c.h"
 #include "lib/api/object.h"
+#include "lib/api/wire.h"
 #include "lib/base/backoff.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
@@ -66,22 +67,27 @@ static GBytes *containerd_request(void)
     return api_message_pack(&request.base);
 }
 
-/* An exec's end is a TaskExit too; its id is not the container's. */
+/* All events of tasks have the container's id as field 1. TaskExit has the process's as field 2: an exec's end is a TaskExit
+ * too. TaskDelete follows a TaskExit when the runtime is about to write the end into its status. */
 static gboolean containerd_parse(GBytes *message, char **ret_id, gboolean *ret_exited)
 {
+    static const guint8 container_field[] = {1, 0}, process_field[] = {2, 0};
     gsize size;
     gconstpointer data = g_bytes_get_data(message, &size);
     API_AUTO(Containerd__Services__Events__V1__Envelope)
     envelope = containerd__services__events__v1__envelope__unpack(NULL, size, data);
     if (!envelope || !envelope->event || !g_str_equal(envelope->namespace_, "k8s.io"))
         return FALSE;
+    const ProtobufCBinaryData *event = &envelope->event->value;
     gboolean exit = g_str_has_suffix(envelope->topic, "/tasks/exit");
-    API_AUTO(Containerd__Services__Events__V1__TaskExit)
-    task = containerd__services__events__v1__task_exit__unpack(NULL, envelope->event->value.len,
-                                                               envelope->event->value.data);
-    if (!task || !task->container_id[0] || (exit && task->id[0] && !g_str_equal(task->id, task->container_id)))
+    const guint8 *container, *process;
+    gsize container_size, process_size;
+    if (!api_wire_find(event->data, event->len, container_field, &container, &container_size) || container_size == 0)
         return FALSE;
-    *ret_id = g_strdup(task->container_id);
+    if (exit && api_wire_find(event->data, event->len, process_field, &process, &process_size) && process_size > 0 &&
+        (process_size != container_size || memcmp(process, container, process_size) != 0))
+        return FALSE;
+    *ret_id = g_strndup((const char *)container, container_size);
     *ret_exited = exit;
     return TRUE;
 }

@@ -371,6 +371,8 @@ static void test_pod_life(void)
     g_assert_cmpint(status->restartcount, ==, 0);
     g_assert_cmpstr(condition(pod, "Initialized")->status, ==, "True");
     g_assert_cmpstr(condition(pod, "PodScheduled")->status, ==, "True");
+    for (guint i = 0; i < 200 && count_events("life", "Started") == 0; i++) /* events are written beside the status */
+        g_usleep(50000);
     g_assert_cmpuint(count_events("life", "Started"), ==, 1);
     gint64 began = g_get_monotonic_time();
     delete_pod("life"); /* it ends at once on SIGTERM */
@@ -644,7 +646,7 @@ static char *make_foreign(void)
     Runtime__V1__PodSandboxConfig config = RUNTIME__V1__POD_SANDBOX_CONFIG__INIT;
     Runtime__V1__PodSandboxMetadata metadata = RUNTIME__V1__POD_SANDBOX_METADATA__INIT;
     Runtime__V1__LinuxPodSandboxConfig linux_config = RUNTIME__V1__LINUX_POD_SANDBOX_CONFIG__INIT;
-    g_autofree char *parent = g_strconcat(node_lab_cgroup(lab), "-foreign", NULL);
+    g_autofree char *parent = g_strconcat(node_lab_cgroup(lab), "/foreign", NULL);
     metadata.name = (char *)"foreign";
     metadata.namespace_ = (char *)"default";
     metadata.uid = (char *)"foreign-uid";

@@ -261,7 +261,7 @@ static void on_updated(GBytes *reply, const GError *error, gpointer data)
 
 static void test_contention(void)
 {
-    enum { WRITERS = 32 };
+    enum { WRITERS = 24 }; /* fewer than the server's tries: each lost try is another writer's success */
     g_autofree char *ns = kit_namespace(admin);
     g_autoptr(GError) error = NULL;
     API_AUTO(ProtobufCMessage) first = kit_must_create(admin, POD, "a", ns);

@@ -41,7 +41,8 @@ void store_stop(Store *store)
 
 void store_free(Store *store)
 {
-    store_pump_free(store->pump);
+    store_pump_free(store->pump); /* its last jobs may still have written something: */
+    etcd_client_stop(store->etcd);
     store_feed_free(store->feed);
     store_probe_free(store->probe);
     for (guint i = 0; i < store->n_caches; i++)

@@ -25,7 +25,7 @@ typedef struct {
 Store *store_new(const StoreOptions *options);
 /* Ends all watchers (STORE_WATCH_STOPPED) and all waiting (CANCELLED); reads go on. */
 void store_stop(Store *store);
-/* After store_stop(), when no call or watcher uses it any more. Not on a polling thread. */
+/* After store_stop(), when no call or watcher uses it any more. Stops the etcd client. Not on a polling thread. */
 void store_free(Store *store);
 
 EtcdClient *store_etcd(Store *store);

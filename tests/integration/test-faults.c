@@ -192,6 +192,38 @@ static void test_compaction_gap(void)
     kit_watch_expect(anew, "ADDED", "m3");
 }
 
+static void on_outcome(GBytes *reply, const GError *error, gpointer data)
+{
+    (void)reply;
+    g_assert_true(!error || cleat_error_is(error, CLEAT_ERROR_UNAVAILABLE) ||
+                  cleat_error_is(error, CLEAT_ERROR_CONFLICT));
+    g_async_queue_push(data, GINT_TO_POINTER(1));
+}
+
+/* A server that is stopped amid requests ends in order: each of them has an outcome, and it ends without complaint. */
+static void test_stop_under_load(void)
+{
+    enum { REQUESTS = 200 };
+    g_autofree char *ns = kit_namespace(a);
+    g_autoptr(GAsyncQueue) done = g_async_queue_new();
+    g_autoptr(KitWatch) watch = kit_watch(a, API_CONFIG_MAP, ns, NULL);
+    write_map(a, ns, "m", 0);
+    for (int i = 0; i < REQUESTS; i++) {
+        API_AUTO(ProtobufCMessage) object = kit_object(CONFIG, "m", ns, i);
+        g_autoptr(GBytes) update = kit_write_request(object);
+        g_autoptr(GBytes) list = g_bytes_new_static("", 0);
+        RpcCallOptions options = {.fail_fast = TRUE};
+        if (i % 2)
+            rpc_unary(a, "/cleat.v1.ConfigMaps/Update", update, &options, on_outcome, done);
+        else
+            rpc_unary(a, "/cleat.v1.ConfigMaps/List", list, &options, on_outcome, done);
+    }
+    harness_server_stop(harness, 0, SIGTERM);
+    for (int i = 0; i < REQUESTS; i++)
+        g_assert_nonnull(g_async_queue_timeout_pop(done, 30 * G_USEC_PER_SEC));
+    harness_server_start(harness, 0);
+}
+
 /* Something in etcd that cannot be read spoils nothing else, at start and while running. */
 static void test_foreign_bytes(void)
 {
@@ -232,6 +264,7 @@ int main(int argc, char **argv)
     g_test_add_func("/faults/etcd-away", test_etcd_away);
     g_test_add_func("/faults/compaction", test_compaction);
     g_test_add_func("/faults/compaction-gap", test_compaction_gap);
+    g_test_add_func("/faults/stop-under-load", test_stop_under_load);
     g_test_add_func("/faults/foreign-bytes", test_foreign_bytes);
     int result = g_test_run();
     rpc_channel_unref(a);

@@ -17,6 +17,7 @@ struct Node {
     gboolean closed;
     gboolean registered;
     gboolean held;                  /* the server has confirmed that the lease is ours */
+    gint64 renewed_at; /* monotonic us; 0: not yet */
     Coordination__V1__Lease *lease; /* as the server last gave it; NULL: get it first */
     Core__V1__Node *object;         /* likewise */
     RuntimeReadiness readiness;
@@ -74,6 +75,19 @@ static void refuse(Node *node, const Coordination__V1__LeaseSpec *spec)
     node->options.refused(why, node->options.data);
 }
 
+/* After a silence the Node may have been called Unknown meanwhile: it is read again, so that its status is set right now and
+ * not with the next heartbeat of five minutes. */
+static void lease_renewed(Node *node, gint64 now)
+{
+    backoff_reset(&node->lease_backoff);
+    gint64 silence = (gint64)2 * node->options.config->heartbeat_s * G_USEC_PER_SEC;
+    if (node->renewed_at > 0 && now - node->renewed_at > silence && !node->node_busy) {
+        api_set(node->object, NULL);
+        node->node_due = now;
+    }
+    node->renewed_at = now;
+}
+
 /* The answer to any call about the lease. */
 static void on_lease(const ProtobufCMessage *object, const GError *error, gpointer data)
 {
@@ -94,7 +108,7 @@ static void on_lease(const ProtobufCMessage *object, const GError *error, gpoint
         node->lease_due = renewed ? now + node->options.config->heartbeat_s * G_USEC_PER_SEC : now;
         node->held |= renewed;
         if (renewed)
-            backoff_reset(&node->lease_backoff);
+            lease_renewed(node, now);
     } else if (cleat_error_is(error, CLEAT_ERROR_CONFLICT) || cleat_error_is(error, CLEAT_ERROR_ALREADY_EXISTS) ||
                (cleat_error_is(error, CLEAT_ERROR_NOT_FOUND) && node->lease)) {
         api_set(node->lease, NULL); /* read it again */

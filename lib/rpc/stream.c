@@ -241,6 +241,15 @@ static void end_deliver(RpcWork *work, gboolean deliver)
     RpcStream *stream = STREAM_OF(work, end_work);
     if (stream->cancel_handler)
         g_cancellable_disconnect(stream->cancellable, stream->cancel_handler);
+    /* Whoever cancelled may have freed what data points to, and knows it by the code: also when the stream had ended by
+     * itself and the news was on its way. */
+    g_mutex_lock(&stream->lock);
+    gboolean cancelled = stream->cancelled;
+    g_mutex_unlock(&stream->lock);
+    if (cancelled && !cleat_error_is(stream->error, CLEAT_ERROR_CANCELLED)) {
+        g_clear_error(&stream->error);
+        stream->error = rpc_error_cancelled(stream->method);
+    }
     if (deliver)
         stream->handlers.end(stream, stream->error, stream->data);
     rpc_stream_unref(stream);

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/support/log.h>
+#include <openssl/crypto.h>
 #include <string.h>
 
 #include "lib/rpc/identity.h"
@@ -125,6 +126,9 @@ void rpc_init(guint threads)
 {
     g_assert(n_pollers == 0 && threads >= 1 && threads <= MAX_POLLERS);
     stop_deadlock_detection();
+    /* gRPC's threads may still be in a TLS handshake when the process exits, also after grpc_shutdown(); OpenSSL must not be
+     * taken down under them. */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
     gpr_set_log_function(core_message);
     grpc_init();
     g_atomic_int_set(&stopping, 0);

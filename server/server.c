@@ -155,6 +155,7 @@ Server *server_new(const ServerOptions *options, GError **error)
     rpc_server_set_serving(server->rpc, "", FALSE);
     verbs_register(&server->context, server->rpc);
     server->context.store = store_new(&store_options);
+    store_start(server->context.store);
     if (!server_listen(server, options, error)) {
         server_free(server, 0);
         return NULL;

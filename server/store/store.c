@@ -25,9 +25,13 @@ Store *store_new(const StoreOptions *options)
         store->caches[i] = store_cache_new(&rows[i], &store->revision, store->pump);
     store->claims = store_claims_new();
     store->probe = store_probe_new(store);
-    store->feed = store_feed_new(store);
-    store->tick = g_timeout_add_seconds(TICK_S, on_tick, store);
     return store;
+}
+
+void store_start(Store *store)
+{
+    store->tick = g_timeout_add_seconds(TICK_S, on_tick, store);
+    store->feed = store_feed_new(store);
 }
 
 void store_stop(Store *store)

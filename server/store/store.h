@@ -21,8 +21,10 @@ typedef struct {
     gpointer data;
 } StoreOptions;
 
-/* Begins to fill the caches at once. Needs the default main context to run. */
+/* Empty, until store_start(). Needs the default main context to run. */
 Store *store_new(const StoreOptions *options);
+/* Begins to fill the caches, once. ready() may run before this returns: whoever it reaches must have the store by then. */
+void store_start(Store *store);
 /* Ends all watchers (STORE_WATCH_STOPPED) and all waiting (CANCELLED); reads go on. */
 void store_stop(Store *store);
 /* After store_stop(), when no call or watcher uses it any more. Stops the etcd client. Not on a polling thread. */

@@ -4,7 +4,6 @@
 #include "scheduler/resources.h"
 
 typedef struct {
-    SchedPod *pod;
     SchedNodes *nodes;
     GArray *requests;
 } Collect;
@@ -18,7 +17,7 @@ static void collect_request(const char *resource, gint64 amount, gpointer data)
 
 static void pod_take_requests(SchedPod *pod, const Core__V1__PodSpec *spec, SchedNodes *nodes)
 {
-    Collect collect = {pod, nodes, g_array_new(FALSE, FALSE, sizeof(SchedRequest))};
+    Collect collect = {nodes, g_array_new(FALSE, FALSE, sizeof(SchedRequest))};
     SchedRequest one = {SCHED_PODS, 1};
     g_array_append_val(collect.requests, one);
     sched_pod_requests(spec, collect_request, &collect);
